@@ -1,0 +1,14 @@
+"""Imports every feature's tables, so that the metadata is whole (migrations, tests)."""
+
+from __future__ import annotations
+
+import callcenter.blocklist.models
+import callcenter.calls.models
+import callcenter.cases.models
+import callcenter.opening.models
+import callcenter.recordings.models
+import callcenter.seats.models
+import callcenter.tokens.models  # noqa: F401
+from callcenter.db.base import Base
+
+metadata = Base.metadata

@@ -1,0 +1,229 @@
+"""What the ledger keeps of a call: the words of the journal's story.
+
+Each record is derived from the journal alone, so that a rebuild ends with identical rows.
+Identifiers are derived too: ``CALL/q1`` is the first queue visit of CALL, ``CALL/t2`` its second
+talk. Times are UTC with the journal's microseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Where a call came from."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    INTERNAL = "internal"
+
+
+class Outcome(StrEnum):
+    """How a call ended, or that it has not."""
+
+    IN_PROGRESS = "in_progress"
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+    """The caller hung up while waiting; nothing else is called abandoned."""
+    VOICE_MESSAGE = "voice_message"
+    BLOCKED = "blocked"
+    CLOSED = "closed"
+    OVERFLOW = "overflow"
+    """No place in the queue, or the wait limit, and no message left."""
+    HUNG_UP = "hung_up"
+    """The caller left before it was decided what happens (notice, menu)."""
+    NOT_ANSWERED = "not_answered"
+    """An internal or outbound call that nobody took."""
+    INTERRUPTED = "interrupted"
+    """The PBX died during the call."""
+
+
+class EndedBy(StrEnum):
+    """Who hung up first."""
+
+    CALLER = "caller"
+    SEAT = "seat"
+    SYSTEM = "system"
+
+
+class VisitEnd(StrEnum):
+    """How one stay in a queue ended."""
+
+    CONNECTED = "connected"
+    ABANDONED = "abandoned"
+    TIMEOUT = "timeout"
+    EXIT_KEY = "exit_key"
+    EMPTY = "empty"
+    FULL = "full"
+    WITHDRAWN = "withdrawn"
+    INTERRUPTED = "interrupted"
+
+
+class RingEnd(StrEnum):
+    """How one offer to a seat ended."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"
+    CANCELLED = "cancelled"
+    """The caller gave up, or another seat was faster."""
+    REFUSED = "refused"
+    """Busy, declined or unreachable."""
+    INTERRUPTED = "interrupted"
+
+
+class Via(StrEnum):
+    """How a talk came about."""
+
+    QUEUE = "queue"
+    BLIND = "blind"
+    ATTENDED = "attended"
+    DIRECT = "direct"
+
+
+class TransferKind(StrEnum):
+    BLIND = "blind"
+    ATTENDED = "attended"
+
+
+class TransferEnd(StrEnum):
+    """What became of a transfer."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    RETURNED = "returned"
+    """The target did not take it; the caller is back with the one who sent it."""
+    FAILED = "failed"
+    """Nobody took it and the caller is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    id: str
+    node: str
+    linkedid: str
+    direction: Direction
+    caller_number: str
+    caller_name: str
+    called_number: str
+    started_at: datetime
+    answered_at: datetime | None
+    """First moment a person (a seat) was bridged with the caller."""
+    ended_at: datetime | None
+    ended_by: EndedBy | None
+    outcome: Outcome
+    route: str
+    """What the route step decided: queue, closed, blocked, overflow, voice_message, or ''."""
+    queue: str
+    """The first queue asked for, or ''."""
+    seat: str
+    """The seat that talked last (or talks now), or ''."""
+    first_seat: str
+    """The seat that answered first, or ''."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueVisitRow:
+    id: str
+    call_id: str
+    queue: str
+    joined_at: datetime
+    left_at: datetime | None
+    how: VisitEnd | None
+
+
+@dataclass(frozen=True, slots=True)
+class RingRow:
+    id: str
+    call_id: str
+    visit_id: str | None
+    seat: str
+    channel: str
+    """Uniqueid of the seat's leg."""
+    rang_at: datetime
+    ended_at: datetime | None
+    how: RingEnd | None
+
+
+@dataclass(frozen=True, slots=True)
+class TalkRow:
+    id: str
+    call_id: str
+    seat: str
+    """The seat's extension, or an outside number if the caller was sent there."""
+    channel: str
+    """Uniqueid of the seat's leg."""
+    channel_name: str
+    via: Via
+    started_at: datetime
+    ended_at: datetime | None
+    ended_by: EndedBy | None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRow:
+    id: str
+    call_id: str
+    kind: TransferKind
+    from_seat: str
+    target: str
+    """The extension dialled."""
+    at: datetime
+    how: TransferEnd
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRow:
+    id: str
+    call_id: str
+    path: str
+    """Relative to the recordings folder; the PBX's own file."""
+    started_at: datetime
+    """First bridged moment."""
+    ended_at: datetime | None
+    """Set when the call is over; from then on the file can be finished."""
+    bridged_ms: int
+    """Time the caller was bridged with somebody; the file should be as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceMessageRow:
+    id: str
+    call_id: str
+    path: str
+    """Relative to the voice message folder."""
+    reason: str
+    """closed, overflow, wait_limit, exit_key, empty, full, menu."""
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RatingRow:
+    id: str
+    call_id: str
+    seat: str
+    score: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerChanges:
+    """Rows that a batch of journal rows made or changed, each in its newest form.
+
+    Handed to the listeners (cases, recordings) inside the transaction that writes them and moves
+    the journal's offset. A listener must be idempotent: after a rebuild every row comes again.
+    """
+
+    calls: tuple[CallRow, ...] = ()
+    queue_visits: tuple[QueueVisitRow, ...] = ()
+    rings: tuple[RingRow, ...] = ()
+    talks: tuple[TalkRow, ...] = ()
+    transfers: tuple[TransferRow, ...] = ()
+    recordings: tuple[RecordingRow, ...] = ()
+    voice_messages: tuple[VoiceMessageRow, ...] = ()
+    ratings: tuple[RatingRow, ...] = ()
+    merged: tuple[tuple[str, str], ...] = ()
+    """(gone call id, surviving call id): calls found to be one, e.g. by an attended transfer.
+    The gone call's ledger rows are deleted in the same transaction."""

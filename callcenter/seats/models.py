@@ -1,0 +1,26 @@
+"""Seats: what the PBX should have."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from callcenter.db.base import Base
+
+
+class Seat(Base):
+    """A place and its extension; a SIP endpoint in the PBX."""
+
+    __tablename__ = "seat"
+
+    extension: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    secret: Mapped[str] = mapped_column(String(64))
+    """The SIP password. Digest authentication needs it in the clear on both sides."""
+    enabled: Mapped[bool]
+    in_queue: Mapped[bool]
+    """Member of the main queue whenever enabled (agents' log-in comes with people)."""
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
