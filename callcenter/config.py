@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     )
     queue_wrapup_seconds: int = Field(3, ge=0, le=300, description="Guard between two calls.")
     announce_position_seconds: int = Field(30, ge=0, le=600, description="0 turns it off.")
+    announce_voice_message_seconds: int = Field(
+        45, ge=0, le=600, description="How often the way to a voice message is said; 0: never."
+    )
+    max_channels: int = Field(
+        1500, ge=10, le=100000, description="PBX refuses more: 500 calls of at most three legs."
+    )
     priority_minutes: int = Field(
         15, ge=0, le=1440, description="A caller cut off this recently goes first."
     )

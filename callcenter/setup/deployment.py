@@ -1,0 +1,226 @@
+"""Writes what belongs to this deployment into the PBX's configuration folder, and nothing else.
+
+`asterisk-conf/` and `dialplan/` are copied as they are. Every value of the deployment stands in
+``deployment.conf``, a file of templates only: ``[deploy-…](!)`` sections are invisible to
+whoever includes them, so each configuration file can take its own part from the same include.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from callcenter.config import Settings, TrunkMode
+from callcenter.domain.dialling import to_regex
+from callcenter.secrets import Secrets, write_private
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SOURCES = (REPOSITORY / "asterisk-conf", REPOSITORY / "dialplan")
+GENERATED = "; Generated at set-up from the settings; changes here are lost.\n"
+MATCH_NOTHING = "^$"
+"""A number is never empty, so this expression allows none."""
+
+
+class PbxPlaces(Protocol):
+    """Where the PBX's own parts are."""
+
+    @property
+    def asterisk_modules_dir(self) -> Path:
+        """Folder of the ``.so`` modules."""
+
+    @property
+    def asterisk_data_dir(self) -> Path:
+        """Folder with ``sounds``, ``documentation`` and ``rest-api``."""
+
+
+def escape(value: str) -> str:
+    """`value` as Asterisk's configuration reader will give it back: ``;`` begins no comment.
+
+    Line breaks cannot stand in a value; they are refused by `ValueError`.
+    """
+    if "\n" in value or "\r" in value:
+        raise ValueError("a configuration value cannot hold a line break")
+    return value.replace("\\", "\\\\").replace(";", "\\;")
+
+
+def seat_pattern(first_seat: int) -> str:
+    """The dialplan pattern of all seats: same first digit and length as the first one."""
+    digits = str(first_seat)
+    return digits[0] + "X" * (len(digits) - 1)
+
+
+def seat_regex(first_seat: int) -> str:
+    """The same as a POSIX expression without anchors."""
+    digits = str(first_seat)
+    return f"{digits[0]}[0-9]{{{len(digits) - 1}}}"
+
+
+def _numbers_regex(settings: Settings) -> str:
+    numbers = (settings.hotline_number, *settings.extra_numbers)
+    return "^(" + "|".join(number.replace("+", "[+]") for number in numbers) + ")$"
+
+
+def _outbound_regex(settings: Settings) -> str:
+    if not settings.outbound_patterns or not settings.trunk_host:
+        return MATCH_NOTHING
+    return "^(" + "|".join(to_regex(pattern) for pattern in settings.outbound_patterns) + ")$"
+
+
+def _flag(value: bool) -> str:
+    return "1" if value else "0"
+
+
+def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[str, object]]]:
+    yield (
+        "globals",
+        {
+            "CC_NODE": settings.node,
+            "CC_LANGUAGE": settings.language,
+            "CC_TIME_ZONE": settings.time_zone,
+            "CC_NUMBERS": _numbers_regex(settings),
+            "CC_SEATS": seat_pattern(settings.first_seat),
+            "CC_SEATS_REGEX": seat_regex(settings.first_seat),
+            "CC_OUTBOUND": _outbound_regex(settings),
+            "CC_TRUNK_HOST": settings.trunk_host,
+            "CC_AGI_PORT": settings.agi_port,
+            "CC_RECORDING_NOTICE": _flag(settings.recording_notice),
+            "CC_MENU": _flag(settings.menu),
+            "CC_RATING_ON": _flag(settings.rating),
+            "CC_WAIT_LIMIT": settings.queue_wait_limit_seconds,
+            "CC_TRANSFER_RING": settings.transfer_ring_seconds,
+            "CC_RECORDINGS_DIR": settings.recordings_dir,
+            "CC_VM_DIR": settings.voice_messages_dir,
+            "CC_VM_SILENCE": settings.voice_message_silence_seconds,
+            "CC_VM_MAX_DEFAULT": settings.voice_message_max_seconds,
+        },
+    )
+    yield (
+        "queue",
+        {
+            "timeout": settings.queue_ring_seconds,
+            "wrapuptime": settings.queue_wrapup_seconds,
+            "maxlen": settings.queue_max_waiting,
+            "servicelevel": 15,
+            "announce-frequency": settings.announce_position_seconds,
+            "periodic-announce-frequency": settings.announce_voice_message_seconds,
+        },
+    )
+    transport: dict[str, object] = {"bind": f"{settings.sip_bind}:{settings.sip_port}"}
+    if settings.external_address:
+        transport["external_media_address"] = settings.external_address
+        transport["external_signaling_address"] = settings.external_address
+        transport["local_net"] = "127.0.0.0/8"
+    yield "transport", transport
+    yield "rtp", {"rtpstart": settings.rtp_start, "rtpend": settings.rtp_end}
+    yield "ami", {"bindaddr": "127.0.0.1", "port": settings.ami_port}
+    yield "ami-user", {"secret": secrets.ami_password}
+    yield "http", {"bindaddr": "127.0.0.1", "bindport": settings.ari_port}
+    yield "ari-user", {"password": secrets.ari_password, "password_format": "plain"}
+    yield "moh", {"directory": settings.asterisk_dir / "moh"}
+    carrier = settings.trunk_host
+    yield "trunk-aor", {"contact": f"sip:{carrier}"} if carrier else {}
+    match = settings.trunk_match or ((carrier.split(":")[0],) if carrier else ())
+    yield "trunk-identify", {"match": ",".join(match)} if match else {}
+    user = settings.trunk_username
+    yield "trunk-endpoint", {"from_user": user} if user else {}
+    yield "trunk-auth", {"username": user, "password": settings.trunk_password} if user else {}
+    yield (
+        "trunk-registration",
+        {"server_uri": f"sip:{carrier}", "client_uri": f"sip:{user}@{carrier}"} if user else {},
+    )
+
+
+def render_deployment(settings: Settings, secrets: Secrets) -> str:
+    """The text of ``deployment.conf``."""
+    lines = [GENERATED]
+    for name, values in _sections(settings, secrets):
+        lines.append(f"[deploy-{name}](!)\n")
+        lines += [f"{key} = {escape(str(value))}\n" for key, value in values.items()]
+        lines.append("\n")
+    return "".join(lines)
+
+
+def render_asterisk_conf(settings: Settings, places: PbxPlaces) -> str:
+    """The text of ``asterisk.conf``: the folders of this instance and a few process options."""
+    base = settings.asterisk_dir
+    folders = {
+        "astetcdir": base / "etc",
+        "astmoddir": places.asterisk_modules_dir,
+        "astvarlibdir": base / "data",
+        "astdatadir": base / "data",
+        "astdbdir": base / "db",
+        "astkeydir": base / "keys",
+        "astagidir": base / "agi-bin",
+        "astspooldir": base / "spool",
+        "astrundir": base / "run",
+        "astlogdir": base / "log",
+        "astsbindir": base / "run",
+    }
+    lines = [GENERATED, "[directories]\n"]
+    lines += [f"{key} => {value}\n" for key, value in folders.items()]
+    lines += [
+        "\n[options]\n",
+        "defaultlanguage = en\n",
+        "documentation_language = en_US\n",
+        "hideconnect = yes\n",
+        "lockconfdir = no\n",
+        "transmit_silence = yes\n",
+        "live_dangerously = no\n",
+        f"maxcalls = {settings.max_channels}\n",
+    ]
+    return "".join(lines)
+
+
+def _link_tree(target: Path, source: Path, skip: frozenset[str] = frozenset()) -> None:
+    """Make `target` a folder of links to everything in `source` but `skip`."""
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in source.iterdir():
+        link = target / entry.name
+        if entry.name in skip or (link.exists() and not link.is_symlink()):
+            continue
+        link.unlink(missing_ok=True)
+        link.symlink_to(entry)
+
+
+def _link_data(settings: Settings, places: PbxPlaces) -> None:
+    """The PBX's data folder: its own parts, and our sounds over its English ones."""
+    data = settings.asterisk_dir / "data"
+    theirs = places.asterisk_data_dir
+    _link_tree(data, theirs, frozenset({"sounds", "moh"}))
+    sounds = data / "sounds"
+    for candidate in ("en_US_f_Allison", "en"):
+        if (theirs / "sounds" / candidate).is_dir():
+            _link_tree(sounds / "en", theirs / "sounds" / candidate)
+            break
+    for language in ("zh", "en"):
+        ours = settings.asterisk_dir / "sounds" / language
+        if ours.is_dir():
+            _link_tree(sounds / language, ours)
+
+
+def write_configuration(settings: Settings, secrets: Secrets, places: PbxPlaces) -> None:
+    """Write the whole configuration of this instance's PBX; safe to repeat at any time.
+
+    Prompts must have been rendered before, since the data folder links to them.
+    """
+    base = settings.asterisk_dir
+    etc = base / "etc"
+    for name in ("etc", "db", "keys", "agi-bin", "spool", "run", "log/cel-custom", "log/cdr-csv"):
+        (base / name).mkdir(parents=True, exist_ok=True)
+    for folder in (settings.recordings_dir, settings.voice_messages_dir):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    for source in SOURCES:
+        for file in source.glob("*.conf"):
+            if not file.name.startswith("pjsip_trunk_"):
+                shutil.copyfile(file, etc / file.name)
+    trunk = f"pjsip_trunk_{TrunkMode(settings.trunk_mode).value}.conf"
+    shutil.copyfile(SOURCES[0] / trunk, etc / "pjsip_trunk.conf")
+    (etc / "queues_deployed.conf").write_text(
+        f"{GENERATED}[{settings.hotline_number}](hotline)\n", encoding="utf-8"
+    )
+    (etc / "asterisk.conf").write_text(render_asterisk_conf(settings, places), encoding="utf-8")
+    write_private(etc / "deployment.conf", render_deployment(settings, secrets))
+    _link_data(settings, places)
