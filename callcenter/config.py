@@ -112,7 +112,19 @@ class Settings(BaseSettings):
     voice_message_min_seconds: int = Field(3, ge=1, le=30, description="Shorter is a slip.")
     voice_message_max_seconds: int = Field(180, ge=10, le=900)
     voice_message_silence_seconds: int = Field(5, ge=2, le=30, description="Silence that ends it.")
+    voice_message_free_floor_mib: int = Field(
+        1024, ge=0, description="Below it none is taken: 1 GiB is 350 messages of 180 s."
+    )
+    voice_messages_per_hour: int = Field(
+        5, ge=1, le=1000, description="Of one number, so that one caller cannot fill the disk."
+    )
+    voice_messages_anonymous_per_hour: int = Field(
+        30, ge=0, le=10000, description="Of all callers without a number together."
+    )
     rating: bool = Field(True, description="Ask for a score when the seat hangs up.")
+    rating_again_hours: int = Field(
+        24, ge=0, le=8760, description="Who gave a score is not asked again so soon; 0: always."
+    )
     transfer_ring_seconds: int = Field(15, ge=5, le=60, description="Then it comes back.")
 
     # -- limits of the AGI server -----------------------------------------------------------

@@ -23,7 +23,7 @@ class Call(Base):
     node: Mapped[str] = mapped_column(String(16))
     linkedid: Mapped[str] = mapped_column(String(40))
     direction: Mapped[str] = mapped_column(String(16))
-    caller_number: Mapped[str] = mapped_column(String(128), index=True)
+    caller_number: Mapped[str] = mapped_column(String(128))
     caller_name: Mapped[str] = mapped_column(String(256))
     called_number: Mapped[str] = mapped_column(String(128))
     started_at: Mapped[datetime]
@@ -36,7 +36,12 @@ class Call(Base):
     seat: Mapped[str] = mapped_column(String(128))
     first_seat: Mapped[str] = mapped_column(String(128))
 
-    __table_args__ = (Index("ix_call_started_at_id", "started_at", "id"),)
+    __table_args__ = (
+        Index("ix_call_started_at_id", "started_at", "id"),
+        # The route step asks for a number's newest calls while the caller waits: a company's
+        # number may have tens of thousands.
+        Index("ix_call_caller_number_started_at", "caller_number", "started_at"),
+    )
 
 
 class QueueVisit(Base):
