@@ -19,6 +19,7 @@ from callcenter.secrets import Secrets, write_private
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = (REPOSITORY / "asterisk-conf", REPOSITORY / "dialplan")
 GENERATED = "; Generated at set-up from the settings; changes here are lost.\n"
+FOLDERS = ("etc", "db", "keys/keys", "agi-bin", "spool", "run", "log/cel-custom", "log/cdr-csv")
 MATCH_NOTHING = "^$"
 """A number is never empty, so this expression allows none."""
 
@@ -207,7 +208,7 @@ def write_configuration(settings: Settings, secrets: Secrets, places: PbxPlaces)
     """
     base = settings.asterisk_dir
     etc = base / "etc"
-    for name in ("etc", "db", "keys", "agi-bin", "spool", "run", "log/cel-custom", "log/cdr-csv"):
+    for name in FOLDERS:
         (base / name).mkdir(parents=True, exist_ok=True)
     for folder in (settings.recordings_dir, settings.voice_messages_dir):
         folder.mkdir(parents=True, exist_ok=True)
