@@ -1,0 +1,113 @@
+"""The dialplan in the repository is sound, and the check would see it if it were not."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from callcenter.asterisk.dialplan_check import (
+    Dialplan,
+    check,
+    reachable,
+    sounds_played,
+    variables_read,
+    variables_set,
+)
+from callcenter.config import Settings
+from callcenter.secrets import Secrets
+from callcenter.setup.deployment import render_deployment
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def plan() -> Dialplan:
+    return Dialplan.read((ROOT / "dialplan").glob("*.conf"))
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    return render_deployment(settings, Secrets.make())
+
+
+def test_the_dialplan_is_sound(plan: Dialplan) -> None:
+    assert check(plan) == []
+
+
+def test_every_situation_is_reached_from_the_trunk(plan: Dialplan) -> None:
+    situations = {"open", "closed", "blocked", "overflow", "voice-message", "queue", "rating"}
+    assert situations <= reachable(plan, "from-pstn")
+
+
+def test_a_trunk_caller_never_reaches_the_seats_contexts(plan: Dialplan) -> None:
+    assert not {name for name in reachable(plan, "from-pstn") if "seat" in name}
+
+
+def test_every_variable_has_a_source(plan: Dialplan, deployed: str) -> None:
+    globals_section = deployed.split("[deploy-globals](!)")[1].split("[deploy-")[0]
+    known = set(re.findall(r"^(CC_\w+) =", globals_section, re.MULTILINE))
+    known |= variables_set(plan) | {"CC_QUEUE_MAIN"}
+    # The AGI step sets these; every one has a default in the dialplan as well.
+    assert variables_read(plan) - known == set()
+    assert {"CC_ROUTE", "CC_QUEUE", "CC_PRIORITY", "CC_VM", "CC_VM_MAX", "CC_RATING"} <= (
+        variables_set(plan)
+    )
+
+
+def test_every_prompt_is_in_the_manifest(plan: Dialplan) -> None:
+    manifest = tomllib.loads((ROOT / "callcenter/setup/prompts.toml").read_text(encoding="utf-8"))
+    text = str(manifest)
+    assert [name for name in sorted(sounds_played(plan)) if f"'{name}'" not in text] == []
+
+
+def test_every_template_that_is_used_is_rendered(deployed: str) -> None:
+    rendered = set(re.findall(r"^\[(deploy-[\w-]+)\]\(!\)$", deployed, re.MULTILINE))
+    used = set()
+    for folder in ("asterisk-conf", "dialplan"):
+        for file in (ROOT / folder).glob("*.conf"):
+            text = file.read_text(encoding="utf-8")
+            used |= set(re.findall(r"(?m)^\[.*\(.*?(deploy-[\w-]+)\)", text))
+    assert used == rendered
+
+
+BROKEN = {
+    "goto to nowhere": ("[from-pstn]\nexten => s,1,Goto(nowhere,s,1)\n", "does not exist"),
+    "label that is not there": ('[from-pstn]\nexten => s,1,GotoIf($["a" = "a"]?gone)\n', "gone"),
+    "include of nothing": ("[from-pstn]\ninclude => missing\n", "missing"),
+    "AGI without default": (
+        "[from-pstn]\nexten => s,1,Set(CC_ANSWER=)\n same => n,AGI(agi://h/route)\n",
+        "without a test",
+    ),
+    "AGI with a stale answer": (
+        '[from-pstn]\nexten => s,1,AGI(agi://h/route)\n same => n,GotoIf($["${CC_ANSWER}" = "ok"]'
+        "?s,1)\n same => n,Hangup(16)\n",
+        "before it",
+    ),
+    "trunk caller dials out": (
+        "[from-pstn]\nexten => s,1,Goto(deep,s,1)\n[deep]\nexten => s,1,Dial(PJSIP/trunk)\n",
+        "can reach Dial",
+    ),
+    "trunk caller dials out by the queue's key": (
+        "[from-pstn]\nexten => s,1,Queue(12345,c)\n[queue-exit]\nexten => 1,1,Dial(PJSIP/8001)\n",
+        "can reach Dial",
+    ),
+    "caller gets transfer keys": ("[from-pstn]\nexten => s,1,Queue(12345,cT)\n", "transfer keys"),
+    "a shell": ("[from-pstn]\nexten => s,1,System(id)\n", "System"),
+    "a shell function": ("[from-pstn]\nexten => s,1,Set(X=${SHELL(id)})\n", "SHELL"),
+    "an unknown user event": ("[from-pstn]\nexten => s,1,CELGenUserEvent(NEW,{})\n", "NEW"),
+    "a typing error": ("[from-pstn]\nexten = s,1 Answer\n", "not understood"),
+    "no trunk context": ("[other]\nexten => s,1,Answer()\n", "no context for the trunk"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_dialplan_is_seen(name: str) -> None:
+    text, expected = BROKEN[name]
+    plan = Dialplan()
+    plan.add("broken.conf", text)
+    problems = [finding.problem for finding in check(plan)]
+    assert any(expected in problem for problem in problems), problems
