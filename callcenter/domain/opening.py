@@ -1,0 +1,129 @@
+"""When the line is open.
+
+A week of spans in the city's own time, and days that differ from it. Without any weekly span the
+line is open around the clock, as a 12345 hotline should be; special days still apply. A span over
+midnight is written as two: until 1440 and from 0. A minute belongs to the span that it begins in:
+open at `opens`, closed at `closes`.
+
+Everything here reckons on the city's wall clock; the caller converts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+
+DAY_MINUTES = 1440
+WEEK_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Open from `opens` to `closes`, minutes after midnight, ``0 ≤ opens < closes ≤ 1440``."""
+
+    opens: int
+    closes: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.opens < self.closes <= DAY_MINUTES:
+            raise ValueError(f"span {self.opens}–{self.closes}: needs 0 ≤ opens < closes ≤ 1440")
+
+
+Week = Sequence[Sequence[Span]]
+"""Spans of Monday … Sunday; all empty means open around the clock."""
+
+SpecialDays = Mapping[date, Span | None]
+"""Days that differ: open in one span, or closed (None)."""
+
+ALL_DAY = Span(0, DAY_MINUTES)
+ALWAYS: Week = ((),) * WEEK_DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The whole opening calendar."""
+
+    week: Week = ALWAYS
+    special_days: SpecialDays = field(default_factory=dict)
+
+
+def overlap(spans: Iterable[Span]) -> tuple[Span, Span] | None:
+    """The first two spans of one day that share a minute, or None. Touching is not sharing."""
+    for first, second in pairwise(sorted(spans)):
+        if second.opens < first.closes:
+            return first, second
+    return None
+
+
+def spans_of(day: date, week: Week, special_days: SpecialDays) -> tuple[Span, ...]:
+    """The open spans of `day`, in order; touching ones are joined."""
+    if day in special_days:
+        special = special_days[day]
+        return () if special is None else (special,)
+    if not any(week):
+        return (ALL_DAY,)
+    joined: list[Span] = []
+    for span in sorted(week[day.weekday()]):
+        if joined and span.opens <= joined[-1].closes:
+            joined[-1] = Span(joined[-1].opens, max(joined[-1].closes, span.closes))
+        else:
+            joined.append(span)
+    return tuple(joined)
+
+
+def is_open(now_local: datetime, week: Week, special_days: SpecialDays) -> bool:
+    """Whether the line is open at `now_local`, a moment on the city's wall clock."""
+    minute = now_local.hour * 60 + now_local.minute
+    return any(
+        span.opens <= minute < span.closes
+        for span in spans_of(now_local.date(), week, special_days)
+    )
+
+
+def next_opening(now_local: datetime, week: Week, special_days: SpecialDays) -> datetime | None:
+    """The first moment from `now_local` on at which the line is open; `now_local` if it is.
+
+    None if it never opens again (nothing but closed special days would do that, and they end,
+    so this is only for a calendar at the end of time).
+    """
+    if is_open(now_local, week, special_days):
+        return now_local
+    # After the last special day the week repeats, so these days decide.
+    for offset in range(len(special_days) + WEEK_DAYS + 1):
+        try:
+            day = now_local.date() + timedelta(days=offset)
+        except OverflowError:
+            return None
+        for span in spans_of(day, week, special_days):
+            opening = _moment(day, span.opens, now_local)
+            if opening >= now_local:
+                return opening
+    return None
+
+
+def closing(now_local: datetime, week: Week, special_days: SpecialDays) -> datetime | None:
+    """The moment at which the line, open at `now_local`, closes; over midnights if it must.
+
+    None if it is closed now, or stays open for all the days that can be told apart.
+    """
+    if not is_open(now_local, week, special_days):
+        return None
+    until = now_local.hour * 60 + now_local.minute
+    for offset in range(len(special_days) + WEEK_DAYS + 1):
+        try:
+            day = now_local.date() + timedelta(days=offset)
+        except OverflowError:
+            return None
+        holding = [s for s in spans_of(day, week, special_days) if s.opens <= until < s.closes]
+        if not holding:
+            return _moment(day, 0, now_local)
+        if holding[0].closes < DAY_MINUTES:
+            return _moment(day, holding[0].closes, now_local)
+        until = 0
+    return None
+
+
+def _moment(day: date, minute: int, like: datetime) -> datetime:
+    return datetime.combine(day, time(minute // 60, minute % 60), tzinfo=like.tzinfo)
