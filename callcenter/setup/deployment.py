@@ -114,6 +114,11 @@ def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[
         transport["external_signaling_address"] = settings.external_address
         transport["local_net"] = "127.0.0.0/8"
     yield "transport", transport
+    # A carrier's address is the carrier, whatever its calls have in From. On loopback seats and
+    # trunk callers share the address, so there the seats' names come first.
+    loopback = settings.trunk_mode is TrunkMode.LOOPBACK
+    order = "username,auth_username,ip" if loopback else "ip,username,auth_username"
+    yield "sip", {"endpoint_identifier_order": order}
     yield "rtp", {"rtpstart": settings.rtp_start, "rtpend": settings.rtp_end}
     yield "ami", {"bindaddr": "127.0.0.1", "port": settings.ami_port}
     yield "ami-user", {"secret": secrets.ami_password}
