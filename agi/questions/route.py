@@ -1,0 +1,57 @@
+"""``route``: what happens to this caller (blocked, closed, queue) and with which priority."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from agi.protocol import Request
+from callcenter.blocklist.service import BlocklistService
+from callcenter.calls.recent import RecentCalls
+from callcenter.clock import Clock
+from callcenter.config import Settings
+from callcenter.domain.ids import call_id
+from callcenter.domain.phone import normalise
+from callcenter.domain.routing import EarlierCall, RouteFacts, decide_route
+from callcenter.opening.service import OpeningService
+
+
+class RouteQuestion:
+    """Answers ``route``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        blocklist: BlocklistService,
+        opening: OpeningService,
+        calls: RecentCalls,
+        clock: Clock,
+    ) -> None:
+        self._node = settings.node
+        self._queue = settings.hotline_number
+        self._window = timedelta(minutes=settings.priority_minutes)
+        self._blocklist = blocklist
+        self._opening = opening
+        self._calls = calls
+        self._clock = clock
+
+    async def __call__(self, request: Request) -> Mapping[str, str]:
+        """``CC_ROUTE``, ``CC_QUEUE``, ``CC_PRIORITY``."""
+        number = normalise(request.caller_number)
+        now = self._clock()
+        blocked = await self._blocklist.is_blocked(number)
+        is_open = not blocked and await self._opening.is_open()
+        earlier: tuple[EarlierCall, ...] = ()
+        if is_open and number and self._window:
+            earlier = await self._calls.earlier_calls(
+                number,
+                since=now - self._window,
+                but_not=call_id(self._node, request.uniqueid),
+            )
+        facts = RouteFacts(anonymous=not number, blocked=blocked, open=is_open, earlier=earlier)
+        decision = decide_route(facts, queue=self._queue, priority_window=self._window, now=now)
+        return {
+            "CC_ROUTE": decision.route.value,
+            "CC_QUEUE": decision.queue,
+            "CC_PRIORITY": str(decision.priority),
+        }
