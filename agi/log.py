@@ -50,3 +50,8 @@ class Sparing:
         more = f" (and {silent} more like it)" if silent else ""
         self._logger.error("%s: %s%s", kind, message, more)
         self._kinds[kind] = (now, 0)
+
+
+def first_line(error: BaseException | None) -> str:
+    """What an error says, without the advice that some libraries add below."""
+    return str(error).partition("\n")[0][:300]

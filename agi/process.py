@@ -74,7 +74,7 @@ async def warm(questions: Mapping[str, Question]) -> None:
         done, _late = await asyncio.wait({task}, timeout=WARM_SECONDS)
         error = task.exception() if done else TimeoutError("no answer")
         if error is not None:
-            _log.error("the database does not answer yet: %s", str(error)[:300])
+            _log.error("the database does not answer yet: %s", log.first_line(error))
             return
 
 
@@ -107,6 +107,7 @@ async def serve(settings: Settings) -> int:
     await server.stop()
     beats.cancel()
     writer.cancel()
+    await database.close()
     await asyncio.to_thread(write_stats, stats_file(settings), stats.snapshot(utc_now()))
     _log.info("stopped answered=%d", stats.answers.total())
     return 0

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Coroutine, Mapping
 from enum import StrEnum
 from typing import Any, Protocol, cast
 
-from agi.log import Sparing
+from agi.log import Sparing, first_line
 from agi.protocol import AgiReader, HungUp, ProtocolError, Reply, Request, set_variable
 from agi.stats import Stats
 from callcenter.config import Settings
@@ -211,7 +212,7 @@ class Session(asyncio.Protocol):
 
     def _ask(self, request: Request) -> None:
         self._request = request
-        self._requested_at = self._loop.time()
+        self._requested_at = time.perf_counter()
         self._stop_timer()
         question = self._server.questions.get(request.question)
         if question is None:
@@ -231,7 +232,7 @@ class Session(asyncio.Protocol):
             return
         if task.cancelled() or error is not None:
             kind = type(error).__name__ if error else "cancelled"
-            self._say(Loss.FAILED, f"{self._name}: {kind}: {str(error)[:300]}")
+            self._say(Loss.FAILED, f"{self._name}: {kind}: {first_line(error)}")
             self.lose(Loss.FAILED)
             return
         try:
@@ -255,7 +256,7 @@ class Session(asyncio.Protocol):
         elif self._commands:
             self._tell()
         else:
-            self._server.stats.answered(self._name, self._loop.time() - self._requested_at)
+            self._server.stats.answered(self._name, time.perf_counter() - self._requested_at)
             self._end(abort=False)
 
     @property

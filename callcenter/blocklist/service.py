@@ -51,8 +51,10 @@ class BlocklistService:
         normal = normalise(number)
         if not normal:
             return False
-        async with self._database.reading() as session:
-            return await repository.active(session, normal, self._clock())
+        now = self._clock()
+        return await self._database.read(
+            lambda connection: repository.active(connection, normal, now)
+        )
 
     async def page(
         self, *, before_id: int | None, number: str | None, limit: int

@@ -8,8 +8,9 @@ the caller as one who never called.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from callcenter.calls.models import Call, Rating, VoiceMessage
 from callcenter.db.engine import Database
@@ -26,6 +27,41 @@ NEWEST = 5
 have several at once."""
 
 
+# Built once: building a statement costs more than running it.
+_NUMBER_SINCE = and_(
+    Call.caller_number == bindparam("number"), Call.started_at >= bindparam("started_since")
+)
+_EARLIER = (
+    select(
+        Call.started_at,
+        Call.ended_at,
+        Call.outcome,
+        Call.ended_by,
+        Call.answered_at,
+        Call.queue,
+    )
+    .where(
+        _NUMBER_SINCE,
+        Call.direction == Direction.INBOUND.value,
+        Call.id != bindparam("but_not"),
+    )
+    .order_by(Call.started_at.desc())
+    .limit(NEWEST)
+)
+_VOICE_MESSAGES = (
+    select(func.count())
+    .select_from(Call)
+    .join(VoiceMessage, VoiceMessage.call_id == Call.id)
+    .where(_NUMBER_SINCE, VoiceMessage.started_at >= bindparam("since"))
+)
+_LAST_SCORE = (
+    select(func.max(Rating.at))
+    .select_from(Call)
+    .join(Rating, Rating.call_id == Call.id)
+    .where(_NUMBER_SINCE, Rating.at >= bindparam("since"))
+)
+
+
 class RecentCalls:
     """Reads over the ledger by caller number (as `domain.phone.normalise` writes it)."""
 
@@ -39,56 +75,40 @@ class RecentCalls:
 
         `but_not` is the id of the call that asks: the ledger may know it already.
         """
-        query = (
-            select(Call.started_at, Call.ended_at, Call.outcome, Call.ended_by, Call.answered_at)
-            .add_columns(Call.queue)
-            .where(
-                _from(number, since - LONGEST_CALL),
-                Call.direction == Direction.INBOUND.value,
-                Call.id != but_not,
+        values = {**_values(number, since), "but_not": but_not}
+
+        def work(connection: Connection) -> tuple[EarlierCall, ...]:
+            return tuple(
+                EarlierCall(
+                    started_at=row.started_at,
+                    ended_at=row.ended_at,
+                    outcome=Outcome(row.outcome),
+                    ended_by=EndedBy(row.ended_by) if row.ended_by else None,
+                    answered=row.answered_at is not None,
+                    queued=row.queue != "",
+                )
+                for row in connection.execute(_EARLIER, values)
             )
-            .order_by(Call.started_at.desc())
-            .limit(NEWEST)
-        )
-        async with self._database.reading() as session:
-            rows = (await session.execute(query)).all()
-        return tuple(
-            EarlierCall(
-                started_at=row.started_at,
-                ended_at=row.ended_at,
-                outcome=Outcome(row.outcome),
-                ended_by=EndedBy(row.ended_by) if row.ended_by else None,
-                answered=row.answered_at is not None,
-                queued=row.queue != "",
-            )
-            for row in rows
-        )
+
+        return await self._database.read(work)
 
     async def voice_messages(self, number: str, *, since: datetime) -> int:
         """How many voice messages calls of `number` began to leave since `since`.
 
         The empty number counts all callers without one together.
         """
-        query = (
-            select(func.count())
-            .select_from(Call)
-            .join(VoiceMessage, VoiceMessage.call_id == Call.id)
-            .where(_from(number, since - LONGEST_CALL), VoiceMessage.started_at >= since)
+        values = {**_values(number, since), "since": since}
+        return await self._database.read(
+            lambda connection: connection.execute(_VOICE_MESSAGES, values).scalar_one()
         )
-        async with self._database.reading() as session:
-            return (await session.execute(query)).scalar_one()
 
     async def last_score_at(self, number: str, *, since: datetime) -> datetime | None:
         """When a caller from `number` last gave a score, if that was after `since`."""
-        query = (
-            select(func.max(Rating.at))
-            .select_from(Call)
-            .join(Rating, Rating.call_id == Call.id)
-            .where(_from(number, since - LONGEST_CALL), Rating.at >= since)
+        values = {**_values(number, since), "since": since}
+        return await self._database.read(
+            lambda connection: connection.execute(_LAST_SCORE, values).scalar_one()
         )
-        async with self._database.reading() as session:
-            return (await session.execute(query)).scalar_one()
 
 
-def _from(number: str, since: datetime) -> ColumnElement[bool]:
-    return (Call.caller_number == number[:MAX_LENGTH]) & (Call.started_at >= since)
+def _values(number: str, since: datetime) -> dict[str, Any]:
+    return {"number": number[:MAX_LENGTH], "started_since": since - LONGEST_CALL}

@@ -8,17 +8,19 @@ cut can lose the last ones, and the journal brings those back.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
     async_sessionmaker,
     create_async_engine,
 )
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for the other: a batch of 4,000 journal rows takes well under 1 s."""
@@ -56,6 +58,15 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What `work` reads from one consistent state.
+
+        For what a caller waits for: SQL without the ORM, in as few steps as the driver allows.
+        A process that lives by such reads may carry them out in its own way (`agi.database`).
+        """
+        async with self.engine.connect() as connection:
+            return await connection.run_sync(work)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
 
 from callcenter.clock import Clock, utc_now
 from callcenter.db.engine import Database
@@ -14,6 +16,7 @@ from callcenter.domain.opening import (
     WEEK_DAYS,
     Calendar,
     Span,
+    Week,
     closing,
     is_open,
     next_opening,
@@ -58,24 +61,18 @@ class OpeningService:
 
     async def calendar(self) -> NotedCalendar:
         """The whole calendar."""
-        async with self._database.reading() as session:
-            spans = await repository.spans(session)
-            days = await repository.special_days(session)
-        week: list[list[Span]] = [[] for _ in range(WEEK_DAYS)]
-        for weekday, opens, closes in spans:
-            week[weekday].append(Span(opens, closes))
-        return NotedCalendar(
-            Calendar(
-                week=tuple(map(tuple, week)),
-                special_days={
-                    row.day: Span(row.opens, row.closes)
-                    if row.opens is not None and row.closes is not None
-                    else None
-                    for row in days
-                },
-            ),
-            {row.day: row.note for row in days},
-        )
+
+        def work(connection: Connection) -> NotedCalendar:
+            days = repository.special_days(connection)
+            return NotedCalendar(
+                Calendar(
+                    week=_week(repository.spans(connection)),
+                    special_days={row.day: _span(row) for row in days},
+                ),
+                {row.day: row.note for row in days},
+            )
+
+        return await self._database.read(work)
 
     async def replace(self, noted: NotedCalendar, *, actor: str) -> NotedCalendar:
         """Put `noted` in the place of the present calendar, at once and as a whole.
@@ -118,14 +115,15 @@ class OpeningService:
         return self.at(local, calendar)
 
     async def is_open(self) -> bool:
-        """Whether the line is open now."""
-        calendar = (await self.calendar()).calendar
-        return self.is_open_in(calendar)
-
-    def is_open_in(self, calendar: Calendar) -> bool:
-        """Whether the line is open now by `calendar`, for one who keeps it for a moment."""
+        """Whether the line is open now; reads no more of the calendar than that takes."""
         local = self._clock().astimezone(self._zone)
-        return is_open(local, calendar.week, calendar.special_days)
+
+        def work(connection: Connection) -> bool:
+            special = repository.special_day(connection, local.date())
+            days = {special.day: _span(special)} if special else {}
+            return is_open(local, _week(repository.spans(connection)), days)
+
+        return await self._database.read(work)
 
     @staticmethod
     def at(local: datetime, calendar: Calendar) -> OpeningNow:
@@ -139,6 +137,19 @@ class OpeningService:
             else next_opening(local, calendar.week, calendar.special_days),
             closes=closing(local, calendar.week, calendar.special_days),
         )
+
+
+def _week(rows: Iterable[tuple[int, int, int]]) -> Week:
+    week: list[list[Span]] = [[] for _ in range(WEEK_DAYS)]
+    for weekday, opens, closes in rows:
+        week[weekday].append(Span(opens, closes))
+    return tuple(map(tuple, week))
+
+
+def _span(row: repository.DayRow) -> Span | None:
+    if row.opens is None or row.closes is None:
+        return None
+    return Span(row.opens, row.closes)
 
 
 def _clock(span: Span) -> str:
