@@ -155,7 +155,16 @@ class Settings(BaseSettings):
     recording_short_tolerance_ms: int = Field(
         1500, ge=0, description="File may be shorter than the bridged time by this."
     )
-    recording_workers: int = Field(1, ge=1, le=16, description="Compressing processes.")
+    recording_workers: int = Field(1, ge=1, le=16, description="Compressing threads.")
+    recording_settle_ms: int = Field(
+        1000, ge=0, le=60000, description="After the call: the PBX closes the file a moment late."
+    )
+    recording_attempts: int = Field(
+        20, ge=1, le=1000, description="Before a file is given up: with the waits, half a day."
+    )
+    recording_retry_seconds: float = Field(
+        5.0, gt=0, le=3600, description="After the first failed attempt; doubles up to an hour."
+    )
     recording_keep_days: int = Field(1095, ge=1, description="Three years; a city sets its own.")
     recording_free_floor_mib: int = Field(2048, ge=0, description="Oldest go below this.")
 

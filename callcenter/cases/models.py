@@ -66,3 +66,6 @@ class CaseEvent(Base):
     kind: Mapped[str] = mapped_column(String(32))
     actor: Mapped[str] = mapped_column(String(64))
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    key: Mapped[str | None] = mapped_column(String(96), unique=True)
+    """What of the ledger it tells, e.g. ``CALL/t2``: told once, however often the ledger's rows
+    come. Empty for what people do."""

@@ -26,8 +26,12 @@ class MediaFile(Base):
     """The PBX's file, relative to the kind's folder."""
     expected_ms: Mapped[int | None]
     started_at: Mapped[datetime]
-    status: Mapped[str] = mapped_column(String(16), index=True)
-    """pending, ready, short, missing, too_short, failed, removed."""
+    status: Mapped[str] = mapped_column(String(16))
+    """See `domain.media.MediaStatus`."""
+    due_at: Mapped[datetime]
+    """While pending: not to be tried before."""
+    source_left: Mapped[bool]
+    """The row says that the file is finished, and the PBX's own one is still to be deleted."""
     path: Mapped[str | None] = mapped_column(Text)
     """The finished file, relative to the kind's folder."""
     wav_kept: Mapped[bool]
@@ -42,7 +46,11 @@ class MediaFile(Base):
     finished_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
 
-    __table_args__ = (Index("ix_media_file_started_at", "started_at"),)
+    __table_args__ = (
+        Index("ix_media_file_started_at_id", "started_at", "id"),
+        Index("ix_media_file_status_due_at", "status", "due_at"),
+        Index("ix_media_file_source_left", "source_left"),
+    )
 
 
 class MediaRemoval(Base):

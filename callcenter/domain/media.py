@@ -1,0 +1,63 @@
+"""What became of an audio file, and the rule that judges its length."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class MediaKind(StrEnum):
+    """What the file holds."""
+
+    RECORDING = "recording"
+    VOICE_MESSAGE = "voice_message"
+
+
+class MediaStatus(StrEnum):
+    """State of one audio file."""
+
+    PENDING = "pending"
+    """The call is over; the file waits for the media worker."""
+    READY = "ready"
+    SHORT = "short"
+    """Shorter than the time the caller was bridged; what there is can be heard."""
+    TOO_SHORT = "too_short"
+    """A voice message below the minimum: most likely a slip. It can be heard."""
+    EMPTY = "empty"
+    """Nothing was recorded, and nothing should have been: bridged for no time to speak of."""
+    MISSING = "missing"
+    """The PBX wrote no file, or an empty one, although there was something to record."""
+    FAILED = "failed"
+    """The file could not be finished, for good; `error` says why. The PBX's file is kept."""
+    REMOVED = "removed"
+    """Taken away by retention."""
+
+    @property
+    def audible(self) -> bool:
+        """Whether there is a finished file to listen to."""
+        return self in _AUDIBLE
+
+
+_AUDIBLE = frozenset({MediaStatus.READY, MediaStatus.SHORT, MediaStatus.TOO_SHORT})
+
+
+def judge_recording(*, expected_ms: int, actual_ms: int, tolerance_ms: int) -> MediaStatus:
+    """The state of a recording of `actual_ms` when the caller was bridged for `expected_ms`.
+
+    A file may fall short by `tolerance_ms`: MixMonitor begins with the first frame after the
+    bridge, and the last frames of a phone that has hung up never come. Longer is no fault.
+    """
+    if actual_ms <= 0:
+        return MediaStatus.EMPTY if expected_ms <= tolerance_ms else MediaStatus.MISSING
+    return MediaStatus.SHORT if actual_ms < expected_ms - tolerance_ms else MediaStatus.READY
+
+
+def judge_voice_message(*, actual_ms: int, minimum_ms: int) -> MediaStatus:
+    """The state of a voice message of `actual_ms`; below `minimum_ms` it is a slip."""
+    if actual_ms <= 0:
+        return MediaStatus.MISSING
+    return MediaStatus.TOO_SHORT if actual_ms < minimum_ms else MediaStatus.READY
+
+
+def retry_delay_seconds(attempts: int, first: float, longest: float) -> float:
+    """How long to wait after the `attempts`-th failed try (1, 2 …): doubling, bounded."""
+    return float(min(longest, first * 2.0 ** min(attempts - 1, 60)))
