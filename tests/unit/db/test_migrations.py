@@ -1,0 +1,69 @@
+"""The migrations and the models describe the same tables, and an upgrade may be repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, inspect
+
+from callcenter.db.engine import make_engine
+from callcenter.db.migrate import (
+    SCRIPTS,
+    alembic_config,
+    head_revision,
+    present_revision,
+    upgrade_async,
+)
+from callcenter.db.models import metadata
+
+
+def _differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, metadata))
+
+
+async def test_an_upgraded_database_is_what_the_models_say(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'new.db'}"
+    await upgrade_async(url)
+    engine = make_engine(url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(_differences) == []
+        assert await connection.run_sync(present_revision) == head_revision()
+    await engine.dispose()
+
+
+async def test_two_processes_that_start_together_upgrade_once(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'new.db'}"
+    code = "import sys; from callcenter.db.migrate import upgrade; upgrade(sys.argv[1])"
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", code, url, cwd=SCRIPTS.parent)
+        for _ in range(2)
+    ]
+    assert [await process.wait() for process in processes] == [0, 0]
+    engine = make_engine(url)
+    async with engine.connect() as connection:
+        names = set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
+    await engine.dispose()
+    assert names == {*metadata.tables, "alembic_version"}
+
+
+async def test_the_downgrade_leaves_nothing_behind(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'new.db'}"
+    await upgrade_async(url)
+    engine = make_engine(url)
+
+    def downgrade(connection: Connection) -> None:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+
+    async with engine.begin() as connection:
+        await connection.run_sync(downgrade)
+        names = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+    await engine.dispose()
+    assert names == ["alembic_version"]
