@@ -1,0 +1,66 @@
+"""Bytes of AMI: cutting the stream into messages, and checking what we send.
+
+A message is decoded when it is whole, so a character split over two segments survives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+BANNER = b"Asterisk Call Manager/"
+END = b"\r\n\r\n"
+MAX_BANNER_BYTES = 256
+MAX_MESSAGE_BYTES = 262_144
+"""The largest real message, a DBGetTreeResponse with an endpoint, is 4 kB."""
+MAX_LINE_BYTES = 1000
+"""Asterisk (manager.c) reads a header into 1,025 bytes and throws a longer one away."""
+
+
+class BadStream(Exception):
+    """What comes is not AMI; the link must be dropped."""
+
+
+class BadValue(ValueError):
+    """A value that must not be sent: it would be another header, or be cut."""
+
+
+class Framer:
+    """Cuts a byte stream, arriving in any pieces, into messages."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self.version: str | None = None
+        """AMI's version from the banner, None before it."""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The messages that `data` completes; `BadStream` if it is no AMI."""
+        buffer = self._buffer + data
+        if self.version is None:
+            line, found, buffer = buffer.partition(b"\r\n")
+            if not line[: len(BANNER)] == BANNER[: len(line)] or len(line) > MAX_BANNER_BYTES:
+                raise BadStream(f"not an AMI server: it begins with {line[:40]!r}")
+            if not found:
+                self._buffer = line
+                return []
+            self.version = line[len(BANNER) :].decode("ascii", "replace")
+        *whole, self._buffer = buffer.split(END)
+        if len(self._buffer) > MAX_MESSAGE_BYTES:
+            raise BadStream(f"a message of more than {MAX_MESSAGE_BYTES} bytes")
+        # An answer of several parts may be followed by an empty line more than needed.
+        return [part.decode("utf-8", "replace").lstrip("\r\n") for part in whole if part.strip()]
+
+
+def check_fields(fields: Mapping[str, str]) -> None:
+    """Raise `BadValue` if a field could be read as anything but itself.
+
+    A line break would begin another header: with it, a caller's name could order the PBX about.
+    """
+    for name, value in fields.items():
+        if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in value):
+            raise BadValue(f"{name}: control characters cannot be sent to the PBX")
+        try:
+            size = len(f"{name}: {value}".encode())
+        except UnicodeEncodeError:
+            raise BadValue(f"{name}: is not valid text") from None
+        if size > MAX_LINE_BYTES:
+            raise BadValue(f"{name}: longer than {MAX_LINE_BYTES} bytes")

@@ -1,0 +1,32 @@
+"""What the PBX should have for one seat; the reconciler makes the PBX match."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from callcenter.domain.ids import Extension
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredSeat:
+    """An enabled seat. A disabled one is not desired at all: its endpoint is removed."""
+
+    extension: Extension
+    name: str
+    secret: str = field(repr=False)
+    in_queue: bool
+
+
+def is_seat_extension(extension: str, first_seat: int) -> bool:
+    """Whether `extension` has the digits that the dialplan gives to seats.
+
+    The dialplan's pattern covers the first digit of `first_seat` and its length, no more, so
+    only such an extension can be dialled and transferred to.
+    """
+    digits = str(first_seat)
+    return (
+        extension.isascii()
+        and extension.isdecimal()
+        and len(extension) == len(digits)
+        and extension[0] == digits[0]
+    )
