@@ -1,0 +1,60 @@
+# make run      set up everything, start it, print a line that begins with `ready`
+# make demo     simulated citizens and seats on the running system
+# make test     every check and test
+# make bench    load figures beside a bare Asterisk
+# make clean    remove what the targets above made in this checkout, but no state and no cache
+#
+# A target needs nothing prepared. Settings are CALLCENTER_* variables (docs/operations.md):
+#   make run CALLCENTER_HOME=/srv/hotline CALLCENTER_SIP_PORT=5070
+
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONUNBUFFERED := 1
+# Settings given on make's command line reach the programs too.
+$(foreach name,$(filter CALLCENTER_%,$(.VARIABLES)),$(eval export $(name)))
+
+.PHONY: run setup demo doctor test check bench venv venv-dev clean help
+
+# The signal of Ctrl-C reaches the program itself, which stops everything in order; make waits.
+run: venv
+	@exec $(BIN)/callcenter run
+
+setup: venv
+	@exec $(BIN)/callcenter setup
+
+demo: venv
+	@exec $(BIN)/callcenter demo
+
+doctor: venv
+	@exec $(BIN)/callcenter doctor
+
+# All checks run even when one fails, and pytest comes last: its summary is the last line.
+test: venv-dev
+	@status=0; \
+	for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports"; do \
+		echo "== $$check"; $(BIN)/$$check || status=1; \
+	done; \
+	echo "== pytest"; $(BIN)/pytest $(PYTEST_ARGS) || status=1; \
+	exit $$status
+
+check: venv-dev
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: venv-dev
+	@exec $(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+venv:
+	@$(PYTHON) -I callcenter/setup/bootstrap.py
+
+venv-dev:
+	@$(PYTHON) -I callcenter/setup/bootstrap.py --dev
+
+clean:
+	rm -rf .venv .venv.lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
+
+help:
+	@sed -n '/^#/s/^# \{0,1\}//p;/^[^#]/q' Makefile
