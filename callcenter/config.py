@@ -40,6 +40,15 @@ class AudioFormat(StrEnum):
     FLAC = "flac"
 
 
+class PrivateRootUse(StrEnum):
+    """Whether a PBX of our own, made from Debian's packages, is used."""
+
+    AUTO = "auto"
+    """Only where the host has no Asterisk that will do."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 def default_home() -> Path:
     """``CALLCENTER_HOME``, else ``var`` in the present folder."""
     return Path(os.environ.get("CALLCENTER_HOME", "var")).absolute()
@@ -58,6 +67,7 @@ class Settings(BaseSettings):
         ),
         description="Private PBX root and rendered prompts, shared by all checkouts.",
     )
+    private_root: PrivateRootUse = PrivateRootUse.AUTO
     node: str = Field("pbx1", pattern=r"^[a-z0-9][a-z0-9_]{0,15}$", description="This PBX's name.")
     time_zone: str = Field("Asia/Shanghai", description="The city's zone; storage is UTC.")
     language: str = Field("zh", pattern=r"^(zh|en)$", description="Spoken language of prompts.")
