@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 from dataclasses import asdict, is_dataclass
 from enum import Enum
@@ -288,6 +289,8 @@ def _plain(value: Any) -> Any:
 
 def main() -> None:
     """The console script."""
+    # What people need is said by the commands; a link that tries again is not worth a line here.
+    logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:
         app()
     except CallcenterError as error:
