@@ -100,13 +100,14 @@ def program_log(settings: Settings, name: str) -> Path:
 def _value(text: object) -> str:
     """`text` as supervisord's configuration gives it back; `SetupError` if it cannot."""
     value = str(text)
-    if re.search(r"[\n\r]|\s[;#]", value):
+    # A per cent sign could be doubled, were it not that some values are expanded twice.
+    if re.search(r"[\n\r%]|\s[;#]", value):
         raise SetupError(
-            f"{value!r}: a path with a line break, or with a blank before ; or #, cannot be used;"
-            " choose another CALLCENTER_HOME or CALLCENTER_CACHE.",
+            f"{value!r}: a path with a line break, a per cent sign, or a blank before ; or # cannot"
+            " be used; choose another CALLCENTER_HOME or CALLCENTER_CACHE.",
             code="bad_setting",
         )
-    return value.replace("%", "%%")
+    return value
 
 
 def _open_files() -> int:

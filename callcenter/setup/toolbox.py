@@ -29,6 +29,11 @@ PBX_PACKAGES = ("asterisk", "asterisk-modules", "asterisk-core-sounds-en-wav", *
 SPARE_MODULES = frozenset({"res_cdrel_custom.so", "res_websocket_client.so"})
 """Split off or new after Asterisk 20: there the others do without them."""
 
+HOST_CONFIGURATIONS = (
+    Path("/etc/asterisk/asterisk.conf"),
+    Path("/usr/local/etc/asterisk/asterisk.conf"),
+)
+
 _VERSION = re.compile(r"Asterisk (?:GIT-|certified/|certified-)?(\d+)(\S*)")
 _DIRECTORY = re.compile(r"^(astmoddir|astdatadir)\s*=>?\s*(\S+)", re.MULTILINE)
 
