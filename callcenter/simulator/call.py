@@ -229,18 +229,22 @@ class Call:
         response = await self._request("REFER", lines)
         if response.status >= 300:
             return response.status
-        while True:
-            waits = [
-                asyncio.create_task(self._referred.get()),
-                asyncio.create_task(self._over.wait()),
-            ]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
-            if not waits[0].done() or waits[0].cancelled():
-                return 0
-            if int(waits[0].result()) >= 200:
-                return int(waits[0].result())
+        over = asyncio.create_task(self._over.wait())
+        try:
+            while True:
+                report = asyncio.create_task(self._referred.get())
+                await asyncio.wait((report, over), return_when=asyncio.FIRST_COMPLETED)
+                if not report.done():
+                    report.cancel()
+                    return 0
+                if report.result() >= 200:
+                    break
+        finally:
+            over.cancel()
+        if report.result() < 300:
+            # The other side has somebody else now; the PBX leaves it to the phone to hang up.
+            await self.hang_up()
+        return report.result()
 
     # -- outgoing -----------------------------------------------------------------------------
 
