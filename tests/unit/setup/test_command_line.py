@@ -1,0 +1,155 @@
+"""What people meet at the command line: one sentence for what is wrong, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from callcenter import cli
+from callcenter.cli_setup import (
+    HOME_LENGTH_MAX,
+    Prepared,
+    admin_shown_file,
+    check_home,
+    how_to_dial,
+    summary,
+)
+from callcenter.config import Settings, TrunkMode
+from callcenter.domain.ids import Extension
+from callcenter.domain.seating import DesiredSeat
+from callcenter.errors import SetupError
+from callcenter.secrets import Secrets
+from callcenter.setup.run import alone
+from callcenter.setup.toolbox import Toolbox
+
+SECRETS = Secrets("ami", "ari", "supervisor", "the-admin-password")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("CALLCENTER_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CALLCENTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CALLCENTER_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "home"
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """The exit code of ``callcenter WORDS``."""
+    monkeypatch.setattr(sys, "argv", ["callcenter", *words])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return int(caught.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SIP_PORT", "abc"),
+        ("RTP_END", "99999"),
+        ("TRUNK_MODE", "carrier"),
+        ("PRIVATE_ROOT", "perhaps"),
+        ("TRUNK_MATCH", "not-a-network"),
+    ],
+)
+def test_a_bad_setting_is_named_in_one_line(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv(f"CALLCENTER_{name}", value)
+    assert call(monkeypatch, "run") == 2
+    said = capsys.readouterr().err
+    assert f"CALLCENTER_{name}" in said
+    assert str(home / "callcenter.env") in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["seats"], ["journal", "status"], ["audit"], ["rebuild"], ["token", "list"], ["doctor"]],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("home")
+def test_before_set_up_every_command_names_set_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert call(monkeypatch, *words) == 2
+    said = capsys.readouterr().err
+    assert "callcenter setup" in said
+    assert said.count("\n") == 1
+
+
+def test_a_second_run_of_one_home_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(home=home)
+    check_home(settings)
+    with alone(settings):
+        assert call(monkeypatch, "run") == 2
+    assert f"runs already (pid {os.getpid()})" in capsys.readouterr().err
+
+
+def test_a_home_too_long_for_the_pbx_socket_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / ("x" * HOME_LENGTH_MAX)
+    with pytest.raises(SetupError, match="CALLCENTER_HOME is longer"):
+        check_home(Settings(home=home))
+    assert not home.exists()
+
+
+def test_a_home_that_is_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    with pytest.raises(SetupError, match="set CALLCENTER_HOME to a folder of yours"):
+        check_home(Settings(home=tmp_path / "home" / "below"))
+
+
+def prepared(settings: Settings, seats: int) -> Prepared:
+    box = Toolbox(["asterisk"], "22.10.1", Path("/m"), Path("/d"), ["sipp"], ["espeak-ng"])
+    rows = [
+        DesiredSeat(Extension(str(8001 + index)), f"Seat {index}", f"secret-{index}", True)
+        for index in range(seats)
+    ]
+    return Prepared(settings, SECRETS, box, rows)
+
+
+def test_the_admins_password_is_said_once(home: Path) -> None:
+    instance = prepared(Settings(home=home), 2)
+    check_home(instance.settings)
+    assert any(SECRETS.admin_password in line for line in summary(instance))
+    assert admin_shown_file(instance.settings).exists()
+    assert not any(SECRETS.admin_password in line for line in summary(instance))
+
+
+def test_the_summary_has_what_a_phone_needs(home: Path) -> None:
+    settings = Settings(home=home, sip_port=5070, external_address="198.51.100.7")
+    text = "\n".join(summary(prepared(settings, 2)))
+    assert "198.51.100.7:5070" in text
+    assert "8001  password secret-0" in text
+    assert "sip:12345@127.0.0.1:5070" in text
+    assert str(settings.token_file) in text
+
+
+def test_many_seats_are_not_all_listed(home: Path) -> None:
+    lines = summary(prepared(Settings(home=home), 200))
+    assert sum("password secret-" in line for line in lines) == 10
+    assert any("200 in all: callcenter seats" in line for line in lines)
+
+
+def test_with_a_carrier_the_summary_offers_no_loopback_call(home: Path) -> None:
+    settings = Settings(
+        home=home, trunk_mode=TrunkMode.IP, trunk_match=("203.0.113.0/28",), trunk_host=""
+    )
+    assert "127.0.0.1" not in how_to_dial(settings)
+    assert "203.0.113.0/28" in how_to_dial(settings)
+
+
+def test_the_state_of_a_running_instance_is_in_its_home(home: Path) -> None:
+    check_home(Settings(home=home))
+    assert {entry.name for entry in home.iterdir()} == {"run", "log"}
+    assert stat.S_ISDIR((home / "run").stat().st_mode)
