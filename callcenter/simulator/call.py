@@ -24,7 +24,7 @@ from callcenter.simulator.message import (
 )
 from callcenter.simulator.rtp import Stream
 from callcenter.simulator.sdp import TELEPHONE_EVENT, Sdp, SdpError, answer_to
-from callcenter.simulator.sound import Samples, power_at, read_wav, rms
+from callcenter.simulator.sound import FRAME, Samples, power_at, read_wav, rms
 from callcenter.simulator.transactions import Address, SipTimeout, new_tag
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ REASONS = {
     486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 503: "Unavailable",
     603: "Decline",
 }  # fmt: skip
+
+
+HALF_SECOND = 25
+"""Frames."""
 
 
 class CallState(StrEnum):
@@ -121,15 +125,16 @@ class Call:
 
     async def hears(self, frequency: float, level: float = 0.02, timeout: float = 10) -> None:
         """Wait until a tone of `frequency` Hz is heard, at `level` for half a second."""
-        await self.stream.until(lambda: power_at(self.heard_lately(), frequency) >= level, timeout)
+        await self.stream.until(lambda: power_at(self._half_second(), frequency) >= level, timeout)
 
     async def hears_sound(self, level: float = 0.01, timeout: float = 10) -> None:
         """Wait until half a second of sound of at least `level` (RMS) is heard."""
-        await self.stream.until(lambda: rms(self.heard_lately()) >= level, timeout)
+        await self.stream.until(lambda: rms(self._half_second()) >= level, timeout)
 
-    def heard_lately(self) -> Samples:
-        """The last half second heard."""
-        return self.stream.heard(last_frames=25)
+    def _half_second(self) -> Samples:
+        """The last half second heard; nothing before there is that much."""
+        samples = self.stream.heard(last_frames=HALF_SECOND)
+        return samples if samples.size >= HALF_SECOND * FRAME else samples[:0]
 
     async def ringing(self, timeout: float = 10) -> None:
         """Wait until it rings at the other side."""

@@ -37,6 +37,10 @@ class RtpError(ValueError):
     """Not an RTP packet."""
 
 
+class StreamClosed(RuntimeError):
+    """Something was to be said after the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class RtpPacket:
     """One packet; CSRCs, header extensions and padding are read over, never written."""
@@ -105,6 +109,7 @@ class Stream(asyncio.DatagramProtocol):
         self._key_time = 0
         self._keyed = asyncio.Event()
         self._gap = 0
+        self._closed = False
         self._heard: deque[tuple[int, bytes]] = deque(maxlen=HEARD_FRAMES)
         self._last_event: int | None = None
         self._sequence = random.randrange(1 << 16)
@@ -140,6 +145,7 @@ class Stream(asyncio.DatagramProtocol):
 
     def say(self, samples: Samples, *, repeat: bool = False) -> asyncio.Event:
         """Speak `samples` instead of what was being said; the event is set once all is said."""
+        self._must_be_open()
         frames = [samples[at : at + FRAME] for at in range(0, samples.size, FRAME)]
         self._said = asyncio.Event()
         self._sound = itertools.cycle(frames) if repeat else iter(frames)
@@ -147,19 +153,26 @@ class Stream(asyncio.DatagramProtocol):
 
     def press(self, keys: str) -> asyncio.Event:
         """Send `keys` one after the other; the event is set once the last one is out."""
+        self._must_be_open()
         for key in keys:
             DIGITS.index(key.upper())
         self._keyed = asyncio.Event()
         self._keys.extend(keys)
         return self._keyed
 
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise StreamClosed("the call is over; nobody hears this")
+
     def close(self) -> None:
         """Be silent and close the socket; what was heard is kept."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         self._peer = None
         self._said.set()
         self._keyed.set()
+        self._arrived.set()
         if self._transport is not None:
             self._transport.close()
 
@@ -176,6 +189,7 @@ class Stream(asyncio.DatagramProtocol):
         """Wait for `condition`, looked at after each packet; `TimeoutError` after `timeout`."""
         async with asyncio.timeout(timeout):
             while not condition():
+                self._must_be_open()
                 self._arrived.clear()
                 await self._arrived.wait()
 
