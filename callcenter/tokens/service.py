@@ -1,0 +1,162 @@
+"""API tokens: only their SHA-256 is kept, and who has one may use the whole API.
+
+A token is 256 random bits, so a plain hash is enough: there is nothing to guess. It is looked up
+by its hash; the comparison of what was found takes the same time wherever it differs.
+
+What was found is remembered for `CACHE_SECONDS`, so that a token revoked from the command line
+(another process) ends within that time; revoked in this process, it ends at once. Unknown tokens
+are not remembered: a stranger could fill the memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError
+
+from callcenter.clock import Clock, utc_now
+from callcenter.db.engine import Database
+from callcenter.errors import BadInput, Conflict, NotFound
+from callcenter.secrets import write_private
+from callcenter.tokens import repository
+from callcenter.tokens.models import ApiToken
+
+CACHE_SECONDS = 1.0
+CACHE_ENTRIES = 1000
+"""More tokens than an office has programs; the one unused longest goes first."""
+
+FIRST_NAME = "first"
+PREFIX = "cc_"
+"""So that scanners of leaked secrets know one when they see it."""
+
+_NAME = re.compile(r"[\w.@-]([\w .@-]{0,62}[\w.@-])?")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """A token without its secret."""
+
+    name: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class TokenService:
+    """Makes, checks and ends tokens."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._monotonic = monotonic
+        self._cache: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        """Hash to name and the moment until which it is believed."""
+        self._revocations = 0
+
+    async def create(self, name: str) -> str:
+        """A new token, shown this once. The name of a revoked one may be used again.
+
+        `BadInput` ``bad_token_name``; `Conflict` ``token_exists``.
+        """
+        if not _NAME.fullmatch(name):
+            raise BadInput(
+                "name: 1 to 64 letters, digits, blanks or . @ _ -, no blank at the ends",
+                code="bad_token_name",
+            )
+        token = PREFIX + secrets.token_urlsafe(32)
+        try:
+            async with self._database.writing() as session:
+                row = await repository.by_name(session, name)
+                if row is not None and row.revoked_at is None:
+                    raise _exists(name)
+                if row is None:
+                    row = ApiToken(name=name)
+                    session.add(row)
+                row.sha256, row.created_at, row.revoked_at = _hash(token), self._clock(), None
+        except IntegrityError as error:  # another process was faster
+            raise _exists(name) from error
+        return token
+
+    async def list(self) -> Sequence[TokenInfo]:
+        """All tokens, oldest first, revoked ones too."""
+        async with self._database.reading() as session:
+            rows = await repository.all_tokens(session)
+        return [TokenInfo(row.name, row.created_at, row.revoked_at) for row in rows]
+
+    async def revoke(self, name: str) -> None:
+        """End the token `name`; ended already is fine. `NotFound` ``token_not_found``."""
+        async with self._database.writing() as session:
+            row = await repository.by_name(session, name)
+            if row is None:
+                raise NotFound(f"there is no token {name!r}", code="token_not_found")
+            row.revoked_at = row.revoked_at or self._clock()
+        self._revocations += 1  # a look-up that is under way must not be remembered
+        self._cache.clear()
+
+    async def check(self, token: str) -> str | None:
+        """The name of a valid `token`, or None."""
+        digest = _hash(token)
+        known = self._cache.get(digest)
+        if known is not None and self._monotonic() < known[1]:
+            self._cache.move_to_end(digest)
+            return known[0]
+        revocations, asked_at = self._revocations, self._monotonic()
+        async with self._database.reading() as session:
+            row = await repository.by_hash(session, digest)
+        if row is None or row.revoked_at is not None or not hmac.compare_digest(row.sha256, digest):
+            self._cache.pop(digest, None)
+            return None
+        if revocations == self._revocations:
+            self._cache[digest] = (row.name, asked_at + CACHE_SECONDS)
+            self._cache.move_to_end(digest)
+            if len(self._cache) > CACHE_ENTRIES:
+                self._cache.popitem(last=False)
+        return row.name
+
+    async def ensure_first(self, token_file: Path) -> bool:
+        """See to it that `token_file` (mode 600) holds a valid token; whether one was made.
+
+        If the file is gone, or its token is not valid, a new token is written and the one that it
+        held before ends: what was lost may be in wrong hands.
+        """
+        present = await asyncio.to_thread(_read, token_file)
+        if present and await self.check(present) is not None:
+            return False
+        with suppress(NotFound):
+            await self.revoke(FIRST_NAME)
+        token = await self.create(FIRST_NAME)
+        await asyncio.to_thread(write_private, token_file, f"{token}\n")
+        return True
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _exists(name: str) -> Conflict:
+    return Conflict(
+        f"there is a token {name!r} already; revoke it first, or take another name",
+        code="token_exists",
+    )
