@@ -127,6 +127,12 @@ class Call:
         """Wait until a tone of `frequency` Hz is heard, at `level` for half a second."""
         await self.stream.until(lambda: power_at(self._half_second(), frequency) >= level, timeout)
 
+    async def stops_hearing(
+        self, frequency: float, level: float = 0.02, timeout: float = 10
+    ) -> None:
+        """Wait until half a second passes without that tone."""
+        await self.stream.until(lambda: power_at(self._half_second(), frequency) < level, timeout)
+
     async def hears_sound(self, level: float = 0.01, timeout: float = 10) -> None:
         """Wait until half a second of sound of at least `level` (RMS) is heard."""
         await self.stream.until(lambda: rms(self._half_second()) >= level, timeout)

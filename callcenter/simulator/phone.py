@@ -138,6 +138,14 @@ class Phone(asyncio.DatagramProtocol):
 
     async def register(self, expires: int = 300) -> None:
         """Register for `expires` seconds; `RegistrationRefused` or `SipTimeout` if it fails."""
+        await self._register((("Contact", f"<{self.contact}>"), ("Expires", str(expires))))
+        self._registered = expires > 0
+
+    async def bindings(self) -> list[str]:
+        """Where this user is registered now, whoever did it (RFC 3261 10.2.3); errors as above."""
+        return (await self._register(())).headers.all("Contact")
+
+    async def _register(self, extra: tuple[tuple[str, str], ...]) -> Response:
         call_id, tag = self._registration
         uri = f"sip:{self.server[0]}:{self.server[1]}"
 
@@ -146,8 +154,7 @@ class Phone(asyncio.DatagramProtocol):
             headers = self.headers(call_id, f"{self._register_sequence} REGISTER")
             headers.add("From", f"<sip:{self.user}@{self.server[0]}>;tag={tag}")
             headers.add("To", f"<sip:{self.user}@{self.server[0]}>")
-            headers.add("Contact", f"<{self.contact}>")
-            headers.add("Expires", expires)
+            headers.lines += list(extra)
             if authorization:
                 headers.add(*authorization)
             return Request("REGISTER", uri, headers)
@@ -155,7 +162,7 @@ class Phone(asyncio.DatagramProtocol):
         response = await self.ask(request)
         if response.status != 200:
             raise RegistrationRefused(response)
-        self._registered = expires > 0
+        return response
 
     async def unregister(self) -> None:
         """Sign off."""
