@@ -15,10 +15,13 @@ from callcenter.simulator.rtp import StreamClosed
 from callcenter.simulator.sound import SEAT_HZ
 from callcenter.simulator.speech import Speech
 
+HOTLINE = "12345"
+BUSY = 486
 HOTLINE_SECONDS = 90.0
 """A citizen who waits longer for a seat gives up, so that the demo ends."""
-KEY_SECONDS = 6.0
-"""After the welcome, when a citizen who is tired of waiting presses 1."""
+KEY_SECONDS = 4.0
+KEY_PRESSES = 4
+"""A citizen who is tired of waiting presses 1 so often, so far apart."""
 MESSAGE_SECONDS = 25.0
 """Until the beep has been heard and the message said."""
 
@@ -54,13 +57,13 @@ class Citizen:
 
 CAST: Sequence[Citizen] = (
     Citizen(0, "张女士", "13900010001", "street lamps out", "您好,我们小区门口的路灯不亮,"
-            "已经三天了,晚上很黑。", Ending.SERVED, talks=14),
+            "已经三天了,晚上很黑。", Ending.SERVED, talks=26),
     Citizen(2, "王先生", "13900010002", "night noise", "你好,楼下工地半夜还在施工,"
-            "吵得睡不着。", Ending.TRANSFERRED, talks=8),
+            "吵得睡不着。", Ending.TRANSFERRED, talks=24),
     Citizen(4, "李先生", "13900010003", "residence permit", "请问办理居住证需要什么材料?",
-            Ending.RATED, talks=10),
+            Ending.RATED, talks=28),
     Citizen(7, "赵女士", "13900010004", "water pressure", "我们家水压太低了。",
-            Ending.GIVES_UP, patience=5),
+            Ending.GIVES_UP, patience=12),
     Citizen(9, "陈先生", "13900010005", "illegal parking", "人行道上停满了车,行人没法走,"
             "请处理一下。", Ending.MESSAGE),
     Citizen(12, "Anonymous", "anonymous", "price complaint", "菜市场缺斤少两,我要投诉。",
@@ -70,6 +73,8 @@ CAST: Sequence[Citizen] = (
     Citizen(18, "吴先生", "13900010008", "heating", "暖气不热,请派人来看看。",
             Ending.RATED, talks=6),
 )  # fmt: skip
+
+SECOND_TALK_SECONDS = 6.0
 
 Tell = Callable[[str], None]
 
@@ -128,21 +133,39 @@ class Story:
 
     async def _transferred(self, citizen: Citizen, call: Call) -> None:
         await self._reach_a_seat(citizen, call)
-        await asyncio.sleep(citizen.talks + 8)
+        await call.stops_hearing(SEAT_HZ, timeout=HOTLINE_SECONDS)
+        await call.hears(SEAT_HZ, timeout=HOTLINE_SECONDS)
+        await asyncio.sleep(SECOND_TALK_SECONDS)
         self.say(f"{citizen.name} hangs up")
 
     async def _gives_up(self, citizen: Citizen, call: Call) -> None:
-        await asyncio.sleep(citizen.patience)
+        if await self._seat_within(call, citizen.patience):
+            await self._served(citizen, call)
+            return
         self.say(f"{citizen.name} will not wait and hangs up")
 
     async def _leaves_message(self, citizen: Citizen, call: Call) -> None:
-        await asyncio.sleep(KEY_SECONDS)
-        await call.dtmf("1")
+        # The key counts in the queue only, and how long the welcome is, is the city's choice. In
+        # the greeting and the message a further 1 does nothing.
+        for _ in range(KEY_PRESSES):
+            if await self._seat_within(call, KEY_SECONDS):
+                await self._served(citizen, call)
+                return
+            # Speaking all the while, because silence ends a message.
+            call.say(self.speech.caller(citizen.says), repeat=True)
+            await call.dtmf("1")
         self.say(f"{citizen.name} presses 1 for a voice message")
-        # Greeting and beep first; who speaks too early is simply not recorded yet.
-        call.say(self.speech.caller(citizen.says), repeat=True)
         await asyncio.sleep(MESSAGE_SECONDS)
         self.say(f"{citizen.name} has left a message and hangs up")
+
+    @staticmethod
+    async def _seat_within(call: Call, seconds: float) -> bool:
+        """Whether a seat takes the call within that time."""
+        try:
+            await call.hears(SEAT_HZ, timeout=seconds)
+        except TimeoutError:
+            return False
+        return True
 
     async def _reach_a_seat(self, citizen: Citizen, call: Call) -> None:
         """Wait for a seat's voice, then speak."""
@@ -168,11 +191,13 @@ class Story:
             await asyncio.sleep(1.5)
             if call.over:
                 continue
+            phone.refuse_with = BUSY
             await call.answer()
             self.say(f"seat {phone.user} answers {name}")
             with contextlib.suppress(StreamClosed, TimeoutError):
                 await self._serve(phone, call, citizen, colleagues)
             await call.hang_up()
+            phone.refuse_with = 0
 
     async def _serve(
         self, phone: Phone, call: Call, citizen: Citizen | None, colleagues: Sequence[Phone]
@@ -183,9 +208,12 @@ class Story:
             return
         first_time = citizen.name not in self._served_before
         self._served_before.add(citizen.name)
-        target = next((seat.user for seat in colleagues if seat is not phone), None)
-        if citizen.ending is Ending.TRANSFERRED and first_time and target is not None:
+        if citizen.ending is Ending.TRANSFERRED and first_time:
             await asyncio.sleep(citizen.talks)
+            target = next((seat.user for seat in colleagues if not seat.refuse_with), None)
+            if target is None:
+                # Everybody talks: back to the queue, where the next free seat takes it.
+                target = HOTLINE
             self.say(f"seat {phone.user} transfers {citizen.name} to {target}")
             await call.refer(target)
         elif citizen.ending is Ending.RATED:

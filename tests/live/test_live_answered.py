@@ -21,7 +21,7 @@ async def test_a_call_is_answered_and_opens_its_case_at_once(stories: Stories) -
     seat = await stories.seat()
     talk = await stories.talk(seat)
     case = await stories.case_of(talk.number, timeout=2)
-    assert (case.source, case.seat, case.status) == ("call", seat.user, "new")
+    assert (case.source, case.seat, case.status) == ("call", seat.user, "open")
     await asyncio.sleep(2)
     await talk.out.hang_up()
     await talk.taken.ended()
