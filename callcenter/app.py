@@ -1,0 +1,143 @@
+"""The wiring of the service: builds every part, begins and ends them in order. Nothing else wires.
+
+Parts find one another by constructor; endpoints find services on `app.state`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.security import HTTPBearer
+from starlette.middleware import Middleware
+
+import callcenter.blocklist.endpoints
+import callcenter.cases.endpoints
+import callcenter.health.endpoints
+import callcenter.opening.endpoints
+from callcenter.api import install_error_handlers
+from callcenter.asterisk.ami.link import AmiLink, LinkConfig
+from callcenter.asterisk.live import LiveFloor
+from callcenter.blocklist.service import BlocklistService
+from callcenter.broadcast import Broadcast
+from callcenter.cases.service import CaseService
+from callcenter.config import Settings
+from callcenter.db.engine import Database
+from callcenter.health.live_parts import link_health, tasks_health
+from callcenter.health.metrics import (
+    Metrics,
+    agi_source,
+    disk_source,
+    floor_source,
+    link_source,
+    tasks_source,
+)
+from callcenter.health.parts import (
+    agi_health,
+    database_health,
+    disk_health,
+    recordings_health,
+)
+from callcenter.health.service import HealthService
+from callcenter.middleware import RequestTimes, SizeLimit
+from callcenter.opening.service import OpeningService
+from callcenter.secrets import Secrets
+from callcenter.supervised import Supervised
+from callcenter.tokens.middleware import TokenGate
+from callcenter.tokens.service import TokenService
+
+_ROUTERS: tuple[APIRouter, ...] = (
+    callcenter.cases.endpoints.router,
+    callcenter.blocklist.endpoints.router,
+    callcenter.opening.endpoints.router,
+)
+"""Everything under ``/api``."""
+
+_TOKEN_DOC = HTTPBearer(
+    auto_error=False, description="A token: in the home's api-token, or `callcenter token create`."
+)
+"""For the API's description only: `TokenGate` is what guards."""
+
+
+def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
+    """The service; its parts are made when it begins to serve."""
+    metrics = Metrics()
+    app = FastAPI(
+        title="callcenter",
+        version=_version(),
+        summary="A 12345 government hotline: calls, recordings and cases.",
+        lifespan=partial(_lifespan, settings=settings, secrets=secrets, metrics=metrics),
+        # Outermost first: times hold for every answer, and no stranger's body is read.
+        middleware=[
+            Middleware(RequestTimes, observe=metrics.request_done),
+            Middleware(TokenGate),
+            Middleware(SizeLimit, limit=settings.request_max_bytes),
+        ],
+    )
+    install_error_handlers(app)
+    app.include_router(callcenter.health.endpoints.router)
+    for router in _ROUTERS:
+        app.include_router(router, dependencies=[Depends(_TOKEN_DOC)])
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("callcenter")
+    except PackageNotFoundError:  # run from a checkout that is on the path but not installed
+        return "0"
+
+
+@asynccontextmanager
+async def _lifespan(
+    app: FastAPI, *, settings: Settings, secrets: Secrets, metrics: Metrics
+) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        tasks = await _build(app, settings, secrets, metrics, stack)
+        stack.push_async_callback(tasks.stop)
+        yield
+
+
+async def _build(
+    app: FastAPI, settings: Settings, secrets: Secrets, metrics: Metrics, stack: AsyncExitStack
+) -> Supervised:
+    """Every part, on `app.state`; the background tasks, begun."""
+    state = app.state
+    state.settings, state.secrets, state.metrics = settings, secrets, metrics
+    database = state.database = Database(settings.db_url)
+    stack.push_async_callback(database.close)
+    state.broadcast = Broadcast()
+
+    link = state.link = AmiLink(LinkConfig.of(settings, secrets.ami_password))
+    live = state.live = LiveFloor(link)
+
+    state.tokens = TokenService(database)
+    state.blocklist = BlocklistService(database)
+    state.opening = OpeningService(database, settings.time_zone)
+    state.cases = CaseService(database, settings)
+
+    tasks = state.tasks = Supervised()
+    tasks.start("ami-link", link.run)
+
+    state.health = HealthService(
+        {
+            "database": partial(database_health, database),
+            "ami": partial(link_health, link),
+            "agi": partial(agi_health, settings),
+            "disk": partial(disk_health, settings),
+            "recordings": partial(recordings_health, settings),
+            "tasks": partial(tasks_health, tasks),
+        }
+    )
+    for source in (
+        link_source(link),
+        floor_source(live),
+        disk_source(settings),
+        agi_source(settings),
+        tasks_source(tasks),
+    ):
+        metrics.add_source(source)
+    return tasks

@@ -1,0 +1,69 @@
+"""Serves the HTTP API and runs the background tasks: ``python -m callcenter.server``.
+
+Needs ``CALLCENTER_HOME`` alone, prepared by set-up. Stops on SIGTERM and SIGINT: requests that
+are being answered get `STOP_SECONDS`, then the background tasks are stopped in order.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+
+import uvicorn
+
+from callcenter.app import create_app
+from callcenter.config import load_settings
+from callcenter.errors import CallcenterError
+from callcenter.secrets import load_secrets
+
+STOP_SECONDS = 5
+"""For requests under way; the supervisor kills after 15 s."""
+BACKLOG = 512
+IDLE_SECONDS = 30
+"""Longer than a screen that polls is silent."""
+EXIT_ERROR = 2
+
+
+def main() -> None:
+    """Serve until told to stop; exit code 2 and one sentence if it cannot begin."""
+    log_level = os.environ.get("CALLCENTER_LOG_LEVEL", "INFO").upper()
+    logging.basicConfig(
+        level=log_level if log_level in logging.getLevelNamesMapping() else "INFO",
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # health asks it for the schema
+    try:
+        settings = load_settings()
+        app = create_app(settings, load_secrets(settings.secrets_file))
+    except CallcenterError as error:
+        sys.stderr.write(f"{error.message}\n")
+        sys.exit(EXIT_ERROR)
+    # uvicorn stops on these by itself and raises them again when all is done: then it is no
+    # death by a signal but the end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    uvicorn.run(
+        app,
+        host=settings.api_bind,
+        port=settings.api_port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        server_header=False,
+    )
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
