@@ -50,7 +50,10 @@ async def story(stories: Stories, citizen: Phone, first: Phone, second: Phone) -
     return out
 
 
-@pytest.mark.parametrize("parts", [("callcenter",), ("agi",), ("agi", "callcenter")] * 3)
+KILLED = [("callcenter",), ("agi",), ("agi", "callcenter")] * 3
+
+
+@pytest.mark.parametrize("parts", KILLED, ids=["-and-".join(parts) for parts in KILLED])
 async def test_the_call_goes_on_and_has_one_case_and_its_recording(
     stories: Stories, parts: tuple[str, ...]
 ) -> None:
