@@ -9,16 +9,19 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware import Middleware
 
 import callcenter.blocklist.endpoints
 import callcenter.cases.endpoints
 import callcenter.health.endpoints
 import callcenter.opening.endpoints
-from callcenter.api import install_error_handlers
+from callcenter.api import error_body, install_error_handlers
 from callcenter.asterisk.ami.link import AmiLink, LinkConfig
 from callcenter.asterisk.live import LiveFloor
 from callcenter.blocklist.service import BlocklistService
@@ -62,6 +65,33 @@ _TOKEN_DOC = HTTPBearer(
 """For the API's description only: `TokenGate` is what guards."""
 
 
+class ErrorFacts(BaseModel):
+    """See `docs/errors.md`."""
+
+    code: str = Field(description="Stable: program against it.")
+    message: str = Field(description="For people; may change.")
+    details: dict[str, Any] = Field(description="Facts: the field, a limit, a version …")
+
+
+class ErrorOut(BaseModel):
+    """The one shape of errors."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [error_body("bad_input", "query.limit: Input should be a valid integer")]
+        }
+    )
+
+    error: ErrorFacts
+
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    401: {"model": ErrorOut, "description": "No valid token: code `unauthenticated`."},
+    413: {"model": ErrorOut, "description": "More bytes than the setting: code `too_large`."},
+    422: {"model": ErrorOut, "description": "The request is wrong: `bad_input` and others."},
+}
+
+
 def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
     """The service; its parts are made when it begins to serve."""
     metrics = Metrics()
@@ -78,10 +108,17 @@ def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
         ],
     )
     install_error_handlers(app)
+    app.add_exception_handler(Exception, _unexpected)
     app.include_router(callcenter.health.endpoints.router)
     for router in _ROUTERS:
-        app.include_router(router, dependencies=[Depends(_TOKEN_DOC)])
+        app.include_router(router, dependencies=[Depends(_TOKEN_DOC)], responses=_ERRORS)
     return app
+
+
+async def _unexpected(_request: Request, _error: Exception) -> Response:
+    """A fault of ours: the framework has it logged with its trace, the client learns no more."""
+    body = error_body("internal_error", "an error of ours; the service's log has it")
+    return JSONResponse(body, status_code=500)
 
 
 def _version() -> str:
