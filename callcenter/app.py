@@ -86,6 +86,7 @@ class ErrorOut(BaseModel):
 
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorOut, "description": "The body is no text: code `http_error`."},
     401: {"model": ErrorOut, "description": "No valid token: code `unauthenticated`."},
     413: {"model": ErrorOut, "description": "More bytes than the setting: code `too_large`."},
     422: {"model": ErrorOut, "description": "The request is wrong: `bad_input` and others."},
