@@ -66,9 +66,7 @@ class LiveFloor:
             self._tell()
             return
 
-    async def wait_until(
-        self, holds: Callable[[Floor], bool], timeout: float
-    ) -> bool:
+    async def wait_until(self, holds: Callable[[Floor], bool], timeout: float) -> bool:
         """Whether `holds` comes true of the floor within `timeout` seconds."""
         try:
             async with asyncio.timeout(timeout):

@@ -65,14 +65,11 @@ async def take(
         calls |= {key: row for key, row in rows.items() if row.direction is Direction.INBOUND}
 
     openings = _openings(calls, messages, present)
-    published = await _open(session, openings, zone, now)
-    opened = await repository.of_calls(session, [one.call.id for one in openings])
+    opened, published = await _open(session, openings, zone, now)
     updates = _updates(calls, messages, present)
     await repository.update_cases(session, [{**row, "updated_at": now} for row in updates])
-    cases = {**present, **opened}
-    await repository.add_events(
-        session, [*_events(calls, messages, changes.talks, openings, cases)]
-    )
+    cases = {**{call_id: case["id"] for call_id, case in present.items()}, **opened}
+    await repository.add_events(session, _events(calls, messages, changes.talks, openings, cases))
     numbers = {case["id"]: case for case in present.values()}
     published.extend(_updated(numbers[row["case_id"]], row) for row in updates)
     return published
@@ -108,9 +105,10 @@ def _openings(
 
 async def _open(
     session: AsyncSession, openings: Sequence[_Opening], zone: tzinfo, now: datetime
-) -> list[Change]:
+) -> tuple[dict[str, int], list[Change]]:
+    """The ids of the new cases by call, and the changes to be published."""
     if not openings:
-        return []
+        return {}, []
     counts = await repository.last_counts(session, {case_day(one.at, zone) for one in openings})
     rows: list[dict[str, Any]] = []
     for one in openings:
@@ -139,8 +137,8 @@ async def _open(
                 "updated_at": now,
             }
         )
-    await repository.add_cases(session, rows)
-    return [Change("case.opened", _plain(row, _TOLD_WHEN_OPENED)) for row in rows]
+    ids = await repository.add_cases(session, rows)
+    return ids, [Change("case.opened", _plain(row, _TOLD_WHEN_OPENED)) for row in rows]
 
 
 _TOLD_WHEN_OPENED = (
@@ -183,7 +181,7 @@ def _events(
     messages: Mapping[str, list[VoiceMessageRow]],
     talks: Iterable[TalkRow],
     openings: Iterable[_Opening],
-    cases: Mapping[str, dict[str, Any]],
+    cases: Mapping[str, int],
 ) -> list[dict[str, Any]]:
     """What the batch adds to histories, oldest first; most of a repeated batch is known."""
     told: list[dict[str, Any]] = []
@@ -192,7 +190,7 @@ def _events(
         call_id: str, key: str, kind: CaseEventKind, at: datetime, data: dict[str, Any]
     ) -> None:
         if call_id in cases:
-            told.append(event(cases[call_id]["id"], kind, at, SYSTEM, data, key=key))
+            told.append(event(cases[call_id], kind, at, SYSTEM, data, key=key))
 
     for one in openings:
         data = {"source": _source(one).value, "seat": one.call.first_seat, "queue": one.call.queue}

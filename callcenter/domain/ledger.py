@@ -45,6 +45,8 @@ class EndedBy(StrEnum):
 
     CALLER = "caller"
     SEAT = "seat"
+    TRANSFER = "transfer"
+    """Of a talk: the seat sent the caller on."""
     SYSTEM = "system"
 
 
@@ -79,6 +81,8 @@ class Via(StrEnum):
     QUEUE = "queue"
     BLIND = "blind"
     ATTENDED = "attended"
+    RETURNED = "returned"
+    """A transfer found nobody and the caller came back."""
     DIRECT = "direct"
 
 
@@ -224,6 +228,7 @@ class LedgerChanges:
     recordings: tuple[RecordingRow, ...] = ()
     voice_messages: tuple[VoiceMessageRow, ...] = ()
     ratings: tuple[RatingRow, ...] = ()
-    merged: tuple[tuple[str, str], ...] = ()
-    """(gone call id, surviving call id): calls found to be one, e.g. by an attended transfer.
-    The gone call's ledger rows are deleted in the same transaction."""
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return any(getattr(self, name) for name in self.__slots__)

@@ -53,6 +53,8 @@ class Leg:
     app: str = ""
     """``Queue`` or ``Dial`` while it waits for or talks through it."""
     appdata: str = ""
+    position: int = 0
+    """Where the journal begins to tell of it, see `CallBook.apply`."""
     ended: bool = False
     transferring: bool = False
     """It has sent its other side away; that it leaves now is its own doing."""
@@ -63,7 +65,7 @@ class Leg:
     visit: Visit | None = None
     """The stay in a queue that is going on, or whose end has no reason yet."""
     rings_made: list[Ring] = field(default_factory=list)
-    """Rings that it caused by Queue or Dial."""
+    """Rings that it caused by Queue or Dial and that nobody answered."""
 
     @property
     def party(self) -> str:
@@ -109,7 +111,7 @@ def dialled_number(appdata: str, endpoint: str) -> str | None:
 
 
 class Bridges:
-    """Who is together, in one call."""
+    """Who is together."""
 
     __slots__ = ("_members", "_plumbing")
 
@@ -146,23 +148,30 @@ class Bridges:
             other = members[0] if members[1] is anchor else members[1]
             if other.kind.is_party:
                 return [other]
+        return [
+            leg for leg in self.around(anchor.bridge) if leg is not anchor and leg.kind.is_party
+        ]
+
+    def around(self, bridge: str) -> list[Leg]:
+        """Every leg in `bridge` and in the bridges that Local channels join to it."""
         found: list[Leg] = []
-        seen = {anchor.bridge}
-        bridges = [anchor.bridge]
-        for bridge in bridges:
-            for leg in self._members[bridge]:
+        seen = {bridge}
+        bridges = [bridge]
+        for one in bridges:
+            for leg in self._members.get(one, ()):
+                found.append(leg)
                 if leg.kind is LegKind.LOCAL:
                     for half in self._plumbing.get(leg.endpoint, ()):
                         if half.bridge and half.bridge not in seen:
                             seen.add(half.bridge)
                             bridges.append(half.bridge)
-                elif leg is not anchor and leg.kind.is_party:
-                    found.append(leg)
         return found
 
-    def absorb(self, other: Bridges) -> None:
-        """Take over what `other` knows: two calls are one."""
-        for bridge, members in other._members.items():
-            self._members.setdefault(bridge, []).extend(members)
-        for pair, halves in other._plumbing.items():
-            self._plumbing.setdefault(pair, []).extend(halves)
+    def forget(self, leg: Leg) -> None:
+        """`leg` is gone for good."""
+        self.leave(leg)
+        halves = self._plumbing.get(leg.endpoint) if leg.kind is LegKind.LOCAL else None
+        if halves and leg in halves:
+            halves.remove(leg)
+            if not halves:
+                del self._plumbing[leg.endpoint]

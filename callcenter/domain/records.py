@@ -109,6 +109,9 @@ class Talk(Record):
     started_at: datetime
     ended_at: datetime | None = None
     ended_by: EndedBy | None = None
+    parted_at: datetime | None = None
+    """When they parted last; a seat that only consults somebody comes back."""
+    over: bool = False
 
     def row(self) -> TalkRow:
         """The ledger's record."""
@@ -120,8 +123,8 @@ class Talk(Record):
             clean(self.leg.name, 128),
             self.via,
             self.started_at,
-            later(self.started_at, self.ended_at),
-            self.ended_by if self.ended_at is not None else None,
+            later(self.started_at, self.ended_at) if self.over else None,
+            self.ended_by if self.over else None,
         )
 
 
@@ -137,6 +140,7 @@ class Transfer(Record):
     how: TransferEnd = TransferEnd.PENDING
     taken: bool = False
     """Somebody talked with the caller after it."""
+    sender: Leg | None = None
 
     def row(self) -> TransferRow:
         """The ledger's record."""

@@ -1,0 +1,72 @@
+"""A seat as the PBX's SIP stack knows it: three objects under the seat's extension."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from callcenter.domain.reconcile import Fingerprint, pbx_name
+from callcenter.domain.seating import DesiredSeat
+
+Options = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SeatObjects:
+    """Options of a seat's objects, every one that matters: nothing is left to a template."""
+
+    auth: Options = field(repr=False)
+    aor: Options
+    endpoint: Options
+
+    def fingerprint(self) -> Fingerprint:
+        """Changes when any option does; the secret cannot be had from it."""
+        options = json.dumps([self.aor, self.endpoint], sort_keys=True)
+        secret = json.dumps(self.auth, sort_keys=True)
+        return Fingerprint(secret=_digest(secret), options=_digest(options))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def seat_objects(seat: DesiredSeat, language: str) -> SeatObjects:
+    """The objects of `seat` (options of Asterisk's res_pjsip).
+
+    There is no ``set_var``: Asterisk loses it when it reads an object back from astdb, so the
+    dialplan says where a seat may transfer to.
+    """
+    extension = str(seat.extension)
+    return SeatObjects(
+        auth={"auth_type": "userpass", "username": extension, "password": seat.secret},
+        aor={
+            # One phone a seat; a phone that comes back from another address takes over.
+            "max_contacts": "1",
+            "remove_existing": "yes",
+            # A phone that is gone stops being offered callers within half a minute.
+            "qualify_frequency": "30",
+            "support_path": "yes",
+        },
+        endpoint={
+            "context": "from-seat",
+            "auth": extension,
+            "aors": extension,
+            # By its name, then proven by its secret; never by its address.
+            "identify_by": "username,auth_username",
+            "disallow": "all",
+            "allow": "alaw,ulaw",
+            # Sound goes through us: it is recorded, and phones sit behind NAT.
+            "direct_media": "no",
+            "rtp_symmetric": "yes",
+            "force_rport": "yes",
+            "rewrite_contact": "yes",
+            "dtmf_mode": "auto",
+            "device_state_busy_at": "1",
+            "allow_transfer": "yes",
+            "trust_id_inbound": "no",
+            "callerid": f'"{pbx_name(seat.name)}" <{extension}>',
+            "language": language,
+        },
+    )
