@@ -199,8 +199,7 @@ def journal_status(as_json: Json = False) -> None:
     settings = load_settings()
 
     async def work(database: Database) -> Any:
-        module = import_module("callcenter.asterisk.journal.status")
-        return await module.status(settings, database)
+        return await import_module("callcenter.calls.status").status(settings, database)
 
     show(with_database(settings, work), as_json)
 
@@ -211,7 +210,11 @@ def rebuild() -> None:
     settings = load_settings()
 
     async def work(database: Database) -> Any:
-        return await import_module("callcenter.calls.rebuild").rebuild(settings, database, say)
+        # The same features that follow the live reader, so that what they lack is made good.
+        cases = import_module("callcenter.cases.service").CaseService(database, settings)
+        media = import_module("callcenter.recordings.service").MediaService(database, settings)
+        module = import_module("callcenter.calls.rebuild")
+        return await module.rebuild(settings, database, say, (cases, media))
 
     show(with_database(settings, work), as_json=False)
 
@@ -222,7 +225,8 @@ def audit(as_json: Json = False) -> None:
     settings = load_settings()
 
     async def work(database: Database) -> Any:
-        return await import_module("callcenter.calls.audit").audit(settings, database)
+        audit = import_module("callcenter.audit.service").make_audit(settings, database)
+        return await audit.differences()
 
     differences = with_database(settings, work)
     if as_json:

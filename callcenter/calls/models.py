@@ -51,6 +51,7 @@ class QueueVisit(Base):
 
     id: Mapped[str] = mapped_column(String(72), primary_key=True)
     call_id: Mapped[str] = mapped_column(String(64), index=True)
+    channel: Mapped[str] = mapped_column(String(40))
     queue: Mapped[str] = mapped_column(String(64))
     joined_at: Mapped[datetime] = mapped_column(index=True)
     left_at: Mapped[datetime | None]

@@ -77,6 +77,12 @@ async def of_calls(session: AsyncSession, call_ids: Collection[str]) -> dict[str
     return found
 
 
+async def counts_by_call(session: AsyncSession) -> dict[str, int]:
+    """How many cases each call has."""
+    statement = select(Case.call_id, func.count()).group_by(Case.call_id)
+    return {row[0]: row[1] for row in await session.execute(statement)}
+
+
 async def last_counts(session: AsyncSession, days: Collection[date]) -> dict[date, int]:
     """The highest count given on each of `days`; 0 if none. One step of an index per day."""
     counts: dict[date, int] = {}

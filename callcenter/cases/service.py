@@ -170,6 +170,17 @@ class CaseService:
             rows = await repository.events(session, case.id, after_id=after_id, limit=limit)
         return [_step(row) for row in rows]
 
+    async def counts_by_call(self) -> Mapping[str, int]:
+        """How many cases each call has that has any; for the audit. It should be one."""
+        async with self._database.reading() as session:
+            return await repository.counts_by_call(session)
+
+    async def number_of_call(self, call_id: str) -> str | None:
+        """The number of the case that the call opened."""
+        async with self._database.reading() as session:
+            case = (await repository.of_calls(session, [call_id])).get(call_id)
+        return None if case is None else str(case["number"])
+
     async def _detail(self, session: AsyncSession, case: Case) -> CaseDetail:
         calls = await call_rows(session, [case.call_id])
         rows = await repository.events(session, case.id, after_id=0, limit=EVENTS_MAX)

@@ -64,6 +64,8 @@ class OpenCall:
         self.answered_at: datetime | None = None
         self.ended_at: datetime | None = None
         self.ended_by: EndedBy | None = None
+        self.hung_up_by: EndedBy | None = None
+        """Who ended the anchor's channel, as far as the PBX said it."""
         self.route = ""
         self.queue = ""
         self.seat = ""

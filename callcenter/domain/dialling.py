@@ -4,6 +4,10 @@ A pattern that begins with ``_`` has wildcards: X is 0-9, Z is 1-9, N is 2-9, ``
 ``.`` one or more of anything dialled, ``!`` zero or more (Asterisk, "Pattern Matching").
 Without ``_`` it is the number itself. Only digits and a leading ``+`` are ever dialled, so ``.``
 and ``!`` mean digits here.
+
+What Asterisk itself reads in its own way is refused: a range that runs backwards, a hyphen at the
+end of a set. In an expression it would be an error, and Asterisk's REGEX answers an error with
+words, which a GotoIf takes for true: every number would be allowed.
 """
 
 from __future__ import annotations
@@ -11,7 +15,8 @@ from __future__ import annotations
 import re
 
 _WILDCARDS = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": "[0-9]+", "!": "[0-9]*"}
-_SET = re.compile(r"\[([0-9-]+)\]")
+_SET = re.compile(r"\[((?:[0-9](?:-[0-9])?)+)\]")
+_RANGE = re.compile(r"([0-9])-([0-9])")
 
 
 def to_regex(pattern: str) -> str:
@@ -31,6 +36,8 @@ def to_regex(pattern: str) -> str:
         elif char in "0123456789":
             out.append(char)
         elif wild and char == "[" and (found := _SET.match(rest, position)):
+            if any(last < first for first, last in _RANGE.findall(found[1])):
+                raise ValueError(f"{pattern!r} is not a dial pattern: {found[0]} runs backwards")
             out.append(f"[{found[1]}]")
             position = found.end()
             continue

@@ -6,7 +6,10 @@ A uniqueid is ``seconds.serial``; Asterisk compares them as numbers, so ``1.2 < 
 
 from __future__ import annotations
 
+import re
 from typing import NewType
+
+_WELL_FORMED = re.compile(r"([0-9]{1,15})\.([0-9]{1,15})")
 
 Uniqueid = NewType("Uniqueid", str)
 """Asterisk's identifier of one channel, unique per node for the life of the PBX."""
@@ -27,9 +30,9 @@ def uniqueid_key(value: str) -> tuple[int, int, str]:
     A value that is not ``seconds.serial`` (a system name may precede it as ``name-``)
     sorts by its text after all well-formed ones, so that sorting never fails.
     """
-    seconds, dot, serial = value.rpartition("-")[2].partition(".")
-    if dot and seconds.isdecimal() and serial.isdecimal():
-        return int(seconds), int(serial), ""
+    match = _WELL_FORMED.fullmatch(value.rpartition("-")[2])
+    if match is not None:
+        return int(match[1]), int(match[2]), ""
     return 2**63, 0, value
 
 

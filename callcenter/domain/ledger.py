@@ -7,9 +7,11 @@ talk. Times are UTC with the journal's microseconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Direction(StrEnum):
@@ -131,6 +133,8 @@ class CallRow:
 class QueueVisitRow:
     id: str
     call_id: str
+    channel: str
+    """Uniqueid of who waits: the caller, or what a seat consults the queue through."""
     queue: str
     joined_at: datetime
     left_at: datetime | None
@@ -212,6 +216,18 @@ class RatingRow:
     at: datetime
 
 
+LedgerRow = (
+    CallRow
+    | QueueVisitRow
+    | RingRow
+    | TalkRow
+    | TransferRow
+    | RecordingRow
+    | VoiceMessageRow
+    | RatingRow
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerChanges:
     """Rows that a batch of journal rows made or changed, each in its newest form.
@@ -229,6 +245,27 @@ class LedgerChanges:
     voice_messages: tuple[VoiceMessageRow, ...] = ()
     ratings: tuple[RatingRow, ...] = ()
 
+    @staticmethod
+    def of(rows: Iterable[LedgerRow]) -> LedgerChanges:
+        """`rows` sorted by their kinds; within a kind they keep their order."""
+        kinds: dict[type, list[Any]] = {kind: [] for kind in _KINDS}
+        for row in rows:
+            kinds[type(row)].append(row)
+        return LedgerChanges(*(tuple(kinds[kind]) for kind in _KINDS))
+
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return any(getattr(self, name) for name in self.__slots__)
+
+
+_KINDS = (
+    CallRow,
+    QueueVisitRow,
+    RingRow,
+    TalkRow,
+    TransferRow,
+    RecordingRow,
+    VoiceMessageRow,
+    RatingRow,
+)
+"""In the order of the fields of `LedgerChanges`."""

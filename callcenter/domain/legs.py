@@ -55,11 +55,10 @@ class Leg:
     appdata: str = ""
     position: int = 0
     """Where the journal begins to tell of it, see `CallBook.apply`."""
+    hung_up: bool = False
     ended: bool = False
     transferring: bool = False
     """It has sent its other side away; that it leaves now is its own doing."""
-    replaced: bool = False
-    """Another channel has taken over what it did; the PBX still shows it there for a moment."""
     ring: Ring | None = None
     talk: Talk | None = None
     visit: Visit | None = None

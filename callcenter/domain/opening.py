@@ -10,9 +10,9 @@ Everything here reckons on the city's wall clock; the caller converts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from itertools import pairwise
 
 DAY_MINUTES = 1440
@@ -90,12 +90,7 @@ def next_opening(now_local: datetime, week: Week, special_days: SpecialDays) -> 
     """
     if is_open(now_local, week, special_days):
         return now_local
-    # After the last special day the week repeats, so these days decide.
-    for offset in range(len(special_days) + WEEK_DAYS + 1):
-        try:
-            day = now_local.date() + timedelta(days=offset)
-        except OverflowError:
-            return None
+    for day in _days_that_tell(now_local.date(), special_days):
         for span in spans_of(day, week, special_days):
             opening = _moment(day, span.opens, now_local)
             if opening >= now_local:
@@ -106,16 +101,12 @@ def next_opening(now_local: datetime, week: Week, special_days: SpecialDays) -> 
 def closing(now_local: datetime, week: Week, special_days: SpecialDays) -> datetime | None:
     """The moment at which the line, open at `now_local`, closes; over midnights if it must.
 
-    None if it is closed now, or stays open for all the days that can be told apart.
+    None if it is closed now, or never closes.
     """
     if not is_open(now_local, week, special_days):
         return None
     until = now_local.hour * 60 + now_local.minute
-    for offset in range(len(special_days) + WEEK_DAYS + 1):
-        try:
-            day = now_local.date() + timedelta(days=offset)
-        except OverflowError:
-            return None
+    for day in _days_that_tell(now_local.date(), special_days):
         holding = [s for s in spans_of(day, week, special_days) if s.opens <= until < s.closes]
         if not holding:
             return _moment(day, 0, now_local)
@@ -123,6 +114,18 @@ def closing(now_local: datetime, week: Week, special_days: SpecialDays) -> datet
             return _moment(day, holding[0].closes, now_local)
         until = 0
     return None
+
+
+def _days_that_tell(first: date, special_days: SpecialDays) -> Iterator[date]:
+    """The days from `first` on, in order, until nothing new can come.
+
+    Among one week more than there are special days, one week has none and shows the pattern as it
+    is. After it, only special days can still differ.
+    """
+    coming = sorted(day for day in special_days if day >= first)
+    last = min(first.toordinal() + WEEK_DAYS * (len(coming) + 1), date.max.toordinal())
+    yield from map(date.fromordinal, range(first.toordinal(), last + 1))
+    yield from (day for day in coming if day.toordinal() > last)
 
 
 def _moment(day: date, minute: int, like: datetime) -> datetime:

@@ -6,12 +6,14 @@ database cannot store. Ends are never before their beginnings, whatever the PBX'
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from callcenter.domain.ledger import (
     EndedBy,
+    LedgerRow,
     QueueVisitRow,
     RatingRow,
     RecordingRow,
@@ -46,7 +48,7 @@ def later(start: datetime, end: datetime | None) -> datetime | None:
 
 
 @dataclass(slots=True, eq=False)
-class Record:
+class Record(ABC):
     """What all records share: the call they hang on, and whether the ledger must be told."""
 
     call: OpenCall
@@ -56,6 +58,10 @@ class Record:
     def id(self, letter: str) -> str:
         """``CALL/q1``."""
         return f"{self.call.id}/{letter}{self.number}"
+
+    @abstractmethod
+    def row(self) -> LedgerRow | None:
+        """The ledger's record as it is now; None while there is none to keep."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +78,13 @@ class Visit(Record):
         """The ledger's record."""
         left_at = later(self.joined_at, self.left_at) if self.how is not None else None
         return QueueVisitRow(
-            self.id("q"), self.call.id, clean(self.queue, 64), self.joined_at, left_at, self.how
+            self.id("q"),
+            self.call.id,
+            clean(self.leg.uniqueid, 40),
+            clean(self.queue, 64),
+            self.joined_at,
+            left_at,
+            self.how,
         )
 
 

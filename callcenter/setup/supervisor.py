@@ -79,9 +79,12 @@ class Status:
 def programs(settings: Settings, toolbox: Toolbox) -> list[Program]:
     """What runs under the supervisor, first to start first."""
     configuration = str(settings.asterisk_dir / "etc" / "asterisk.conf")
+    # Says in the journal that the PBX starts, then becomes the PBX.
+    start = [sys.executable, "-m", "callcenter.asterisk.journal.start", str(settings.journal_file)]
+    pbx = [*toolbox.asterisk_command, "-f", "-n", "-C", configuration]
     return [
         # SIGTERM ends the PBX and its calls at once: nobody can talk for a day to hold a stop.
-        Program("asterisk", [*toolbox.asterisk_command, "-f", "-n", "-C", configuration], 10, 10),
+        Program("asterisk", [*start, "--", *pbx], 10, 10),
         Program("agi", [sys.executable, "-m", "agi"], 6, 20),
         Program("callcenter", [sys.executable, "-m", "callcenter.server"], 15, 30),
     ]

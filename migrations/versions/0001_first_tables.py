@@ -205,6 +205,7 @@ def upgrade() -> None:
         "queue_visit",
         sa.Column("id", sa.String(length=72), nullable=False),
         sa.Column("call_id", sa.String(length=64), nullable=False),
+        sa.Column("channel", sa.String(length=40), nullable=False),
         sa.Column("queue", sa.String(length=64), nullable=False),
         sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),

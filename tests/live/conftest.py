@@ -20,15 +20,6 @@ from callcenter.config import Settings
 from callcenter.setup.toolbox import Toolbox, ensure_toolbox
 from callcenter.simulator.speech import Speech
 
-WHOLE = (
-    "callcenter.server",
-    "callcenter.seats.service",
-    "callcenter.setup.prompts",
-    "callcenter.calls.audit",
-    "callcenter.recordings.worker",
-)
-"""Without one of these there is no whole instance to test."""
-
 
 @pytest.fixture(scope="session")
 def toolbox() -> Toolbox:
@@ -45,8 +36,6 @@ def speech(toolbox: Toolbox) -> Speech:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system(request: pytest.FixtureRequest, toolbox: Toolbox) -> AsyncIterator[System]:
     """A running instance of this module's settings."""
-    for part in WHOLE:
-        pytest.importorskip(part)
     changes: dict[str, Any] = getattr(request.module, "SETTINGS", {})
     home = short_home()
     with port_block() as base:

@@ -16,12 +16,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
@@ -29,12 +27,14 @@ import httpx
 import psutil
 from sqlalchemy import func, select
 
+from callcenter.audit.service import make_audit
 from callcenter.calls.models import Call, JournalOffset
 from callcenter.cli_setup import Prepared, prepare
 from callcenter.config import Settings
 from callcenter.db.engine import Database
 from callcenter.recordings.models import MediaFile
 from callcenter.setup.deployment import REPOSITORY
+from callcenter.setup.supervisor import programs
 from callcenter.simulator.phone import Phone
 
 BLOCK = 400
@@ -143,11 +143,8 @@ class System:
 
     def begin(self, part: str) -> None:
         """Start `part` as the supervisor would."""
-        etc = self.settings.asterisk_dir / "etc" / "asterisk.conf"
         commands = {
-            "asterisk": [*self.prepared.toolbox.asterisk_command, "-f", "-n", "-C", str(etc)],
-            "agi": [sys.executable, "-m", "agi"],
-            "callcenter": [sys.executable, "-m", "callcenter.server"],
+            one.name: one.command for one in programs(self.settings, self.prepared.toolbox)
         }
         environment = {
             key: value for key, value in os.environ.items() if not key.startswith("CALLCENTER_")
@@ -240,8 +237,7 @@ class System:
 
     async def differences(self) -> Sequence[object]:
         """What the audit finds."""
-        audit = import_module("callcenter.calls.audit").audit
-        return list(await audit(self.settings, self.database))
+        return await make_audit(self.settings, self.database).differences()
 
     # -- people -------------------------------------------------------------------------------
 

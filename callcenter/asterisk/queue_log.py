@@ -1,0 +1,44 @@
+"""Asterisk's own queue_log, as the oracle that `callcenter audit` compares the ledger with.
+
+Nothing else may read it (see the import contract): the record of a call is the journal's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLogEntry:
+    """One line: ``time|callid|queue|agent|event|data…``."""
+
+    at: int
+    """POSIX seconds."""
+    channel: str
+    """Uniqueid of who waited."""
+    queue: str
+    agent: str
+    event: str
+    data: tuple[str, ...]
+
+
+def read_queue_log(path: Path) -> Iterator[QueueLogEntry]:
+    """The entries of `path` about callers, in its order; nothing if there is no file.
+
+    A line that is not whole (a PBX that was killed) is passed over.
+    """
+    try:
+        stream = path.open(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    with stream:
+        for line in stream:
+            fields = line.rstrip("\n").split("|")
+            if not line.endswith("\n") or len(fields) < 5 or not fields[0].isdecimal():
+                continue
+            if fields[1] in ("NONE", "MANAGER", "REALTIME"):
+                continue
+            at, channel, queue, agent, event, *data = fields
+            yield QueueLogEntry(int(at), channel, queue, agent, event, tuple(data))

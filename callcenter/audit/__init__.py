@@ -1,0 +1,1 @@
+"""Compares the ledger with what others say of the same calls."""
