@@ -225,6 +225,8 @@ class CallBook:
         source = row.fact("hangupsource")
         if leg.call.anchor is leg:
             leg.call.hung_up_by = leg.call.source_is(source)
+        if row.fact("dialstatus") == "NOANSWER":
+            leg.rings_made.clear()  # Its Dial gave up and it ended of that, not the other way.
         ring = leg.ring
         if ring is not None and ring.how is None:
             cause = row.facts.get("hangupcause")

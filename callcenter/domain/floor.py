@@ -383,7 +383,9 @@ def _without_channel(floor: Floor, uniqueid: Uniqueid) -> Floor:
 def _joined(floor: Floor, caller: WaitingCaller) -> Floor:
     line = floor.waiting.get(caller.queue, ())
     if any(other.uniqueid == caller.uniqueid for other in line):
-        return floor  # The snapshot knows it, and knows its place better.
+        # The snapshot knows it, and knows its place better. (Only who leaves and comes back while
+        # the snapshot is taken may be shown too far back, until those before him are gone.)
+        return floor
     place = min(max(caller.position, 1) - 1, len(line))
     return _with_line(floor, caller.queue, (*line[:place], caller, *line[place:]))
 

@@ -35,7 +35,8 @@ class Outcome(StrEnum):
     OVERFLOW = "overflow"
     """No place in the queue, or the wait limit, and no message left."""
     HUNG_UP = "hung_up"
-    """The caller left before it was decided what happens (notice, menu)."""
+    """The caller left before it was decided what happens (notice, menu), or asked for a voice
+    message while waiting and then left none."""
     NOT_ANSWERED = "not_answered"
     """An internal or outbound call that nobody took."""
     INTERRUPTED = "interrupted"

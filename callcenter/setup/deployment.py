@@ -69,6 +69,17 @@ def _outbound_regex(settings: Settings) -> str:
     return "^(" + "|".join(to_regex(pattern) for pattern in settings.outbound_patterns) + ")$"
 
 
+def outside_extensions(settings: Settings) -> list[str]:
+    """The extensions of context ``transfer-outside``: one per allowed pattern."""
+    if not settings.outbound_patterns or not settings.trunk_host:
+        return []
+    for pattern in settings.outbound_patterns:
+        to_regex(pattern)  # refuses what is no pattern
+    return [
+        f"{pattern},1,Goto(send-outside,${{EXTEN}},1)" for pattern in settings.outbound_patterns
+    ]
+
+
 def _flag(value: bool) -> str:
     return "1" if value else "0"
 
@@ -145,6 +156,8 @@ def render_deployment(settings: Settings, secrets: Secrets) -> str:
         lines.append(f"[deploy-{name}](!)\n")
         lines += [f"{key} = {escape(str(value))}\n" for key, value in values.items()]
         lines.append("\n")
+    lines.append("[deploy-outside](!)\n")
+    lines += [f"exten => {extension}\n" for extension in outside_extensions(settings)]
     return "".join(lines)
 
 
