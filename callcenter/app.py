@@ -18,24 +18,44 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware import Middleware
 
 import callcenter.blocklist.endpoints
+import callcenter.calls.endpoints
+import callcenter.calls.transfer_endpoints
 import callcenter.cases.endpoints
 import callcenter.health.endpoints
 import callcenter.opening.endpoints
+import callcenter.recordings.endpoints
+import callcenter.seats.endpoints
+import callcenter.voicemail.endpoints
 from callcenter.api import error_body, install_error_handlers
 from callcenter.asterisk.ami.link import AmiLink, LinkConfig
+from callcenter.asterisk.ari import AriClient
 from callcenter.asterisk.live import LiveFloor
+from callcenter.asterisk.reconciler import Reconciler
+from callcenter.asterisk.switch import PbxSwitch
 from callcenter.blocklist.service import BlocklistService
 from callcenter.broadcast import Broadcast
+from callcenter.calls.ingest import JournalReader
+from callcenter.calls.service import CallService
+from callcenter.calls.transfer_service import TransferService
 from callcenter.cases.service import CaseService
 from callcenter.config import Settings
 from callcenter.db.engine import Database
-from callcenter.health.live_parts import link_health, tasks_health
+from callcenter.domain.ledger import LedgerChanges
+from callcenter.health.live_parts import (
+    journal_health,
+    link_health,
+    seats_health,
+    tasks_health,
+)
 from callcenter.health.metrics import (
     Metrics,
     agi_source,
     disk_source,
     floor_source,
+    journal_source,
     link_source,
+    media_source,
+    seats_source,
     tasks_source,
 )
 from callcenter.health.parts import (
@@ -47,13 +67,24 @@ from callcenter.health.parts import (
 from callcenter.health.service import HealthService
 from callcenter.middleware import RequestTimes, SizeLimit
 from callcenter.opening.service import OpeningService
+from callcenter.recordings.retention import Retention
+from callcenter.recordings.service import MediaService
+from callcenter.recordings.sweeper import OrphanSweeper
+from callcenter.recordings.worker import MediaWorker
+from callcenter.seats.service import SeatService
 from callcenter.secrets import Secrets
 from callcenter.supervised import Supervised
 from callcenter.tokens.middleware import TokenGate
 from callcenter.tokens.service import TokenService
+from callcenter.voicemail.service import VoiceMessageService
 
 _ROUTERS: tuple[APIRouter, ...] = (
     callcenter.cases.endpoints.router,
+    callcenter.calls.endpoints.router,
+    callcenter.calls.transfer_endpoints.router,
+    callcenter.recordings.endpoints.router,
+    callcenter.voicemail.endpoints.router,
+    callcenter.seats.endpoints.router,
     callcenter.blocklist.endpoints.router,
     callcenter.opening.endpoints.router,
 )
@@ -147,23 +178,58 @@ async def _build(
     state.settings, state.secrets, state.metrics = settings, secrets, metrics
     database = state.database = Database(settings.db_url)
     stack.push_async_callback(database.close)
-    state.broadcast = Broadcast()
+    broadcast = state.broadcast = Broadcast()
 
     link = state.link = AmiLink(LinkConfig.of(settings, secrets.ami_password))
     live = state.live = LiveFloor(link)
+    ari = AriClient.of(settings, secrets.ari_password)
+    stack.push_async_callback(ari.close)
 
     state.tokens = TokenService(database)
     state.blocklist = BlocklistService(database)
     state.opening = OpeningService(database, settings.time_zone)
-    state.cases = CaseService(database, settings)
+    seats = state.seats = SeatService(database, settings)
+    reconciler = Reconciler(link, ari, seats.desired, settings)
+    seats.on_change(reconciler.request)
+
+    media = state.media = MediaService(database, settings)
+    cases = state.cases = CaseService(database, settings, media=media)
+    state.calls = CallService(database)
+    state.voice_messages = VoiceMessageService(database, media)
+    state.transfers = TransferService(database, settings, PbxSwitch(link, live), live, seats)
+
+    worker = MediaWorker(database, settings, note_media=cases.note_media, publish=broadcast.publish)
+
+    def committed(changes: LedgerChanges) -> None:
+        if changes.recordings or changes.voice_messages:
+            worker.wake()
+
+    reader = JournalReader(
+        database,
+        settings,
+        (cases, media, metrics),
+        publish=broadcast.publish,
+        committed=committed,
+    )
+    retention = Retention(
+        database, settings, note_media=cases.note_media, publish=broadcast.publish
+    )
+    sweeper = OrphanSweeper(database, settings)
 
     tasks = state.tasks = Supervised()
+    tasks.start("journal", reader.run)
     tasks.start("ami-link", link.run)
+    tasks.start("seats", reconciler.run)
+    tasks.start("media", worker.run)
+    tasks.start("retention", retention.run)
+    tasks.start("sweeper", sweeper.run)
 
     state.health = HealthService(
         {
             "database": partial(database_health, database),
             "ami": partial(link_health, link),
+            "seats": partial(seats_health, reconciler),
+            "journal": partial(journal_health, reader),
             "agi": partial(agi_health, settings),
             "disk": partial(disk_health, settings),
             "recordings": partial(recordings_health, settings),
@@ -173,6 +239,9 @@ async def _build(
     for source in (
         link_source(link),
         floor_source(live),
+        seats_source(reconciler),
+        journal_source(reader),
+        media_source(media, worker),
         disk_source(settings),
         agi_source(settings),
         tasks_source(tasks),

@@ -6,6 +6,7 @@ sent again by itself.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Self
 from urllib.parse import quote
@@ -13,12 +14,16 @@ from urllib.parse import quote
 import httpx
 
 from callcenter.asterisk.ami.outcomes import Done, LinkLost, Outcome, Refused, TimedOut
+from callcenter.asterisk.ami.wire import BadValue, check_fields
 from callcenter.config import Settings
+from callcenter.errors import BadInput
 
 USER = "callcenter"
 CONNECTIONS = 4
 """At once; the PBX serves ARI from few threads, and more are not faster."""
 REASON_CHARACTERS = 200
+MAX_NAME = 255
+"""Characters; a contact's name, the longest, is an extension and 40 more."""
 
 
 class AriClient:
@@ -36,7 +41,9 @@ class AriClient:
         self._client = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}/ari/asterisk/config/dynamic/res_pjsip",
             auth=httpx.BasicAuth(USER, password),
-            timeout=seconds,
+            # These are for one read or write each; `_request` bounds the whole. Connecting gets
+            # less, so that it is known for sure when nothing was sent.
+            timeout=httpx.Timeout(seconds, connect=seconds / 2, pool=seconds / 2),
             limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=5.0),
             # A proxy in the environment is never meant for our own loopback.
             trust_env=False,
@@ -49,7 +56,14 @@ class AriClient:
         return cls(settings.ari_port, password, seconds=settings.ami_action_seconds)
 
     async def put(self, kind: str, name: str, options: Mapping[str, str]) -> Outcome[None]:
-        """Make the object, or set `options` of it; the others stay as they are."""
+        """Make the object, or set `options` of it; the others stay as they are.
+
+        Raises `BadInput` ``pbx_bad_value`` like an AMI action; so does `delete`.
+        """
+        try:
+            check_fields(options)
+        except BadValue as error:
+            raise BadInput(str(error), code="pbx_bad_value") from error
         fields = [{"attribute": key, "value": value} for key, value in options.items()]
         return await self._request("PUT", kind, name, {"fields": fields})
 
@@ -64,13 +78,16 @@ class AriClient:
     async def _request(
         self, method: str, kind: str, name: str, body: object = None
     ) -> Outcome[None]:
-        # A contact's name holds `;` and `@`, and no name may add steps to the path.
+        # A contact's name holds `;` and `@`, and no name may add or take away steps of the path.
+        if name in ("", ".", "..") or len(name) > MAX_NAME or not name.isprintable():
+            raise BadInput(f"{kind}: {name[:40]!r} is no name in the PBX", code="pbx_bad_value")
         path = f"/{quote(kind, safe='')}/{quote(name, safe='')}"
         try:
-            answer = await self._client.request(method, path, json=body)
+            async with asyncio.timeout(self._seconds):
+                answer = await self._client.request(method, path, json=body)
         except (httpx.ConnectTimeout, httpx.ConnectError, httpx.PoolTimeout) as error:
             return LinkLost(sent=False, reason=f"ARI: {_said(error)}")
-        except httpx.TimeoutException:
+        except (httpx.TimeoutException, TimeoutError):
             return TimedOut(self._seconds)
         except httpx.HTTPError as error:
             return LinkLost(sent=True, reason=f"ARI: {_said(error)}")

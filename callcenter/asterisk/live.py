@@ -31,6 +31,8 @@ class LiveFloor:
         self._link = link
         self._keep = keep_events
         self._floor: Floor | None = None
+        self._login = 0
+        """Which login of the link `_floor` belongs to."""
         self._meanwhile: list[Fact] | None = None
         """Facts since the snapshot was asked for; None when none is being taken."""
         self._changed = asyncio.Event()
@@ -41,27 +43,21 @@ class LiveFloor:
     @property
     def floor(self) -> Floor | None:
         """The floor now; None while the link is down or the first snapshot is being taken."""
-        return self._floor if self._link.state is LinkState.UP else None
+        link = self._link
+        # At a new login the old picture is there for a moment longer, until the hook runs.
+        current = link.state is LinkState.UP and link.counters.connections == self._login
+        return self._floor if current else None
 
     async def resync(self) -> None:
         """Take a fresh snapshot; tried again until it is there or the link is lost."""
         self._floor = None
-        while True:
-            self._meanwhile = []
-            try:
-                taken = snapshot(await self._lists())
-                # Nothing is awaited from here on, so no event comes in between.
-                for fact in self._meanwhile:
-                    taken = apply(taken, fact)
-            except (PbxRefused, PbxTimeout) as error:
-                _log.warning("floor: no snapshot: %s", error.message)
+        while self._link.state is LinkState.UP:  # else the next login asks again
+            login = self._link.counters.connections
+            taken = await self._take()
+            if taken is None:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            except PbxUnavailable:
-                return  # The next login asks again.
-            finally:
-                self._meanwhile = None
-            self._floor = taken
+            self._floor, self._login = taken, login
             self.snapshots += 1
             self._tell()
             return
@@ -75,6 +71,27 @@ class LiveFloor:
         except TimeoutError:
             return False
         return True
+
+    async def _take(self) -> Floor | None:
+        """A snapshot and what happened while it was taken; None if that went wrong."""
+        meanwhile: list[Fact] = []
+        self._meanwhile = meanwhile
+        try:
+            taken = snapshot(await self._lists())
+        except (PbxRefused, PbxTimeout, PbxUnavailable) as error:
+            _log.warning("floor: no snapshot: %s", error.message)
+            return None
+        finally:
+            # An overflow begins the next one while this one is still being cancelled.
+            if self._meanwhile is meanwhile:
+                self._meanwhile = None
+        # Nothing is awaited from here on, so no event comes in between.
+        if len(meanwhile) > self._keep:
+            _log.warning("floor: too much happened while the snapshot was taken; once more")
+            return None
+        for fact in meanwhile:
+            taken = apply(taken, fact)
+        return taken
 
     async def _lists(self) -> list[SnapshotItem]:
         channels, queues, endpoints = await asyncio.gather(
@@ -96,8 +113,9 @@ class LiveFloor:
     def _on_event(self, event: Event) -> None:
         if isinstance(event, FullyBooted | Shutdown | OriginateEnded):
             return
-        if self._meanwhile is not None and len(self._meanwhile) < self._keep:
-            self._meanwhile.append(event)
+        if self._meanwhile is not None:
+            if len(self._meanwhile) <= self._keep:  # one more says that there were too many
+                self._meanwhile.append(event)
         elif self._floor is not None:
             self._floor = apply(self._floor, event)
             self._tell()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from callcenter.asterisk.ami.link import AmiLink, LinkState
+from callcenter.asterisk.reconciler import Reconciler
+from callcenter.calls.ingest import JournalReader
 from callcenter.health.parts import PartHealth, degraded, down, well
 from callcenter.supervised import Supervised
 
@@ -21,3 +23,24 @@ async def tasks_health(tasks: Supervised) -> PartHealth:
             again = "runs again" if state.running else "is being started again"
             return degraded("tasks", f"{state.name} {again} after: {state.problem}; see the log")
     return well("tasks", f"{len(tasks.states)} run")
+
+
+async def journal_health(reader: JournalReader) -> PartHealth:
+    """Whether the journal is being read. Calls go on without it; their cases come later."""
+    state = reader.state
+    if state.problem:
+        return down(
+            "journal",
+            f"cannot be written to the database ({state.problem}): cases wait, nothing is lost;"
+            " see the disk and the database",
+        )
+    if not state.caught_up:
+        return degraded("journal", f"{state.behind_bytes} bytes behind, catching up")
+    return well("journal", f"read to its end, {state.open_calls} calls open")
+
+
+async def seats_health(reconciler: Reconciler) -> PartHealth:
+    """Whether the PBX has the seats that the database has."""
+    if reconciler.in_step:
+        return well("seats", "the PBX has every seat as it should be")
+    return degraded("seats", reconciler.problem or "being brought into the PBX")

@@ -22,10 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agi.client import read_agi_stats
 from callcenter.asterisk.ami.link import AmiLink, LinkState
 from callcenter.asterisk.live import LiveFloor
+from callcenter.asterisk.reconciler import Reconciler
 from callcenter.broadcast import Change
+from callcenter.calls.ingest import JournalReader
 from callcenter.config import Settings
 from callcenter.domain.floor import Seat
 from callcenter.domain.ledger import LedgerChanges
+from callcenter.recordings.service import MediaService
+from callcenter.recordings.worker import MediaWorker
 from callcenter.supervised import Supervised
 
 _log = logging.getLogger(__name__)
@@ -239,6 +243,58 @@ def agi_source(settings: Settings) -> Source:
                 buckets=buckets,
                 sum_value=stats.latency_seconds,
             ),
+        ]
+
+    return read
+
+
+def journal_source(reader: JournalReader) -> Source:
+    """The journal reader."""
+
+    async def read() -> Iterable[Metric]:
+        state = reader.state
+        last = state.last_row_at.timestamp() if state.last_row_at else 0.0
+        return [
+            counted("journal_rows", "Journal rows taken into the ledger.", state.rows),
+            counted("journal_rejects", "Journal lines that would not parse.", state.rejects),
+            counted("journal_batches", "Transactions of the journal reader.", state.batches),
+            gauge("journal_behind_bytes", "Written and not read yet.", state.behind_bytes),
+            gauge("open_calls", "Calls of which a channel lives.", state.open_calls),
+            gauge("journal_last_row_timestamp_seconds", "Time of the newest row read.", last),
+        ]
+
+    return read
+
+
+def seats_source(reconciler: Reconciler) -> Source:
+    """The reconciler."""
+
+    async def read() -> Iterable[Metric]:
+        counters = reconciler.counters
+        return [
+            gauge("seats_in_step", "1 if the PBX has every seat.", float(reconciler.in_step)),
+            counted("reconcile_rounds", "Rounds of the reconciler.", counters.rounds),
+            counted("reconcile_failed_rounds", "Rounds that failed.", counters.failed_rounds),
+            counted("reconcile_steps", "Changes made to the PBX.", counters.steps),
+        ]
+
+    return read
+
+
+def media_source(media: MediaService, worker: MediaWorker) -> Source:
+    """Recordings and voice messages after the call."""
+
+    async def read() -> Iterable[Metric]:
+        finished = CounterMetricFamily(
+            "callcenter_media_finished", "Audio files judged, by state.", labels=["status"]
+        )
+        for status, count in worker.finished.items():
+            finished.add_metric([status.value], count)
+        return [
+            finished,
+            counted("media_retries", "Looks that had to be made again.", worker.retries),
+            gauge("media_pending", "Files that wait.", await media.pending_count()),
+            gauge("media_busy", "Files being worked at.", worker.busy),
         ]
 
     return read

@@ -29,9 +29,10 @@ class MediaFile(Base):
     status: Mapped[str] = mapped_column(String(16))
     """See `domain.media.MediaStatus`."""
     due_at: Mapped[datetime]
-    """While pending: not to be tried before."""
+    """While pending, or `source_left`: not to be tried before."""
     source_left: Mapped[bool]
-    """The row says that the file is finished, and the PBX's own one is still to be deleted."""
+    """The row says what became of the file, and what it leaves on the disk (the PBX's own file; of
+    a removed one all files) is still to be deleted."""
     path: Mapped[str | None] = mapped_column(Text)
     """The finished file, relative to the kind's folder."""
     wav_kept: Mapped[bool]

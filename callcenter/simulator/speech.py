@@ -29,6 +29,8 @@ MARKER_LEVEL = 0.05
 SPEECH_LEVEL = 0.12
 """RMS that every voice is brought to, about -18 dBov, a telephone's usual level."""
 RENDER_SECONDS = 20.0
+NOTCH_HZ = 12.0
+"""Taken out of a voice on both sides of each marker; too narrow to be heard."""
 
 
 class Speech:
@@ -50,7 +52,7 @@ class Speech:
         key = (text, marker)
         if key not in self._made:
             # A whole number of seconds, so that the tone has no break when it is repeated.
-            voice = self._render(text, "cmn", 55 if marker == CALLER_HZ else 35)
+            voice = _without_markers(self._render(text, "cmn", 55 if marker == CALLER_HZ else 35))
             voice = np.concatenate([voice, silence(-voice.size % RATE / RATE)])
             self._made[key] = mixed(voice, tone(marker, 1, MARKER_LEVEL))
         return self._made[key]
@@ -66,3 +68,13 @@ class Speech:
             raise RuntimeError(f"the synthesiser said nothing for {text!r}")
         louder = voice.astype(np.float64) * (SPEECH_LEVEL / level)
         return np.asarray(np.clip(louder, -32768, 32767), dtype=np.int16)
+
+
+def _without_markers(voice: Samples) -> Samples:
+    """`voice` with nothing of its own where the markers are, so that a marker proves a side."""
+    spectrum = np.fft.rfft(voice)
+    hertz = np.fft.rfftfreq(voice.size, 1 / RATE)
+    for marker in (CALLER_HZ, SEAT_HZ):
+        spectrum[np.abs(hertz - marker) < NOTCH_HZ] = 0
+    plain = np.fft.irfft(spectrum, voice.size)
+    return np.asarray(np.clip(plain, -32768, 32767), dtype=np.int16)

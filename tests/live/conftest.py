@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from live_stories import Stories
-from live_system import System, port_block, short_home
 
 from callcenter.config import Settings
 from callcenter.setup.toolbox import Toolbox, ensure_toolbox
 from callcenter.simulator.speech import Speech
+from tests.live.live_stories import Stories
+from tests.live.live_system import System, port_block, short_home
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from live_system import System
-from live_told import Told, assert_sides, sound_of, told_about
-
 from callcenter.simulator.call import Call
 from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import CALLER_HZ, SEAT_HZ, rms
 from callcenter.simulator.speech import Speech
+from tests.live.live_system import System
+from tests.live.live_told import Told, assert_sides, sound_of, told_about
 
 HOTLINE = "12345"
 LENGTH_TOLERANCE_MS = 1500

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from live_stories import HOTLINE, Stories, assert_not_silent
-from live_system import new_number
 
 from callcenter.simulator.phone import Phone
+from tests.live.live_stories import HOTLINE, Stories, assert_not_silent
+from tests.live.live_system import new_number
 
 pytestmark = [
     pytest.mark.live,

@@ -9,12 +9,12 @@ import asyncio
 import random
 
 import pytest
-from live_stories import HOTLINE, Stories
-from live_system import seed
 
 from callcenter.simulator.call import Call
 from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import CALLER_HZ, SEAT_HZ
+from tests.live.live_stories import HOTLINE, Stories
+from tests.live.live_system import seed
 
 pytestmark = [
     pytest.mark.live,

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from live_stories import Stories, assert_not_silent
-from live_system import new_number
-from live_told import HEARD, Told, sound_of
 
 from callcenter.simulator.call import Call
 from callcenter.simulator.sound import CALLER_HZ, power_at
+from tests.live.live_stories import Stories, assert_not_silent
+from tests.live.live_system import new_number
+from tests.live.live_told import HEARD, Told, sound_of
 
 pytestmark = [
     pytest.mark.live,

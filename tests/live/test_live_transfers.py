@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from live_stories import Stories
 
 from callcenter.simulator.sound import SEAT_HZ
+from tests.live.live_stories import Stories
 
 pytestmark = [
     pytest.mark.live,

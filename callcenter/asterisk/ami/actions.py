@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
@@ -12,6 +12,7 @@ from callcenter.asterisk.ami.fields import Headers
 from callcenter.domain.floor import Channel, DeviceState, Member, WaitingCaller
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,23 @@ class Answer:
     """The response; for a list its items and its end follow."""
     at: float
     """When it was whole, POSIX seconds."""
+    skipped: list[str] = field(default_factory=list)
+    """Why items were left out, filled by `readable`."""
 
     def items(self, event: str) -> Iterator[Headers]:
         """The list's items of one kind."""
         return (message for message in self.messages if read.text(message, "Event") == event)
+
+    def readable(self, event: str, reader: Callable[[Headers], T]) -> Iterator[T]:
+        """The items as `reader` reads them, but those that cannot be read.
+
+        For lists in which a caller's own words stand: one hostile caller must not hide all others.
+        """
+        for message in self.items(event):
+            try:
+                yield reader(message)
+            except read.Unreadable as error:
+                self.skipped.append(f"{event}: {error}")
 
 
 class Action(ABC, Generic[R]):
@@ -34,6 +48,8 @@ class Action(ABC, Generic[R]):
     name: ClassVar[str]
     as_list: ClassVar[bool] = False
     """Whether items and an end follow the response. Never guessed from the answer."""
+    nothing: ClassVar[str] = ""
+    """The error that the PBX answers in place of an empty list; '' if it sends an empty list."""
 
     @abstractmethod
     def headers(self) -> dict[str, str]:
@@ -206,8 +222,10 @@ class QueueStatus(Action[QueueContents]):
         return QueueContents(
             members=tuple(read.member(item) for item in answer.items("QueueMember")),
             waiting=tuple(
-                read.waiting(item, since=answer.at - read.number(item, "Wait"))
-                for item in answer.items("QueueEntry")
+                answer.readable(
+                    "QueueEntry",
+                    lambda item: read.waiting(item, since=answer.at - read.number(item, "Wait")),
+                )
             ),
         )
 
@@ -224,8 +242,10 @@ class ShowChannels(Action[tuple[Channel, ...]]):
 
     def result(self, answer: Answer) -> tuple[Channel, ...]:
         return tuple(
-            read.channel(item, bridge=read.text(item, "BridgeId"))
-            for item in answer.items("CoreShowChannel")
+            answer.readable(
+                "CoreShowChannel",
+                lambda item: read.channel(item, bridge=read.text(item, "BridgeId")),
+            )
         )
 
 
@@ -245,6 +265,7 @@ class ShowEndpoints(Action[tuple[Endpoint, ...]]):
 
     name = "PJSIPShowEndpoints"
     as_list = True
+    nothing = "No endpoints found"
 
     def headers(self) -> dict[str, str]:
         return {}
@@ -274,6 +295,7 @@ class ShowContacts(Action[tuple[Contact, ...]]):
 
     name = "PJSIPShowContacts"
     as_list = True
+    nothing = "No Contacts found"
 
     def headers(self) -> dict[str, str]:
         return {}

@@ -183,6 +183,7 @@ class AmiLink:
         if self._state is not LinkState.REFUSED:  # that stays to be seen until it is mended
             self._set(LinkState.CONNECTING, f"connecting to {config.host}:{config.port}")
         self._booted = asyncio.Event()
+        self._forget_events()  # of a former connection: a new snapshot knows better
         manager = OneConnection(
             counters=self.counters, monotonic=self._monotonic, on_event=self._enqueue
         )
@@ -195,7 +196,7 @@ class AmiLink:
             if isinstance(outcome, Refused):
                 return self._refused(outcome.message)
             if not isinstance(outcome, Done):
-                return self._lost("no answer to the login")
+                return self._lost(connection.problem or "no answer to the login")
             if not await self._wait_booted(connection, manager):
                 return self._lost(connection.problem or "the PBX did not finish booting")
             self._up()
@@ -231,20 +232,23 @@ class AmiLink:
         A half-open connection takes what we write and never says a word, so only what we hear
         counts.
         """
-        config = self._config
+        dead_seconds = self._config.dead_seconds
+        # Whatever the settings say, nobody is given up who was not asked.
+        ping_seconds = min(self._config.ping_seconds, dead_seconds / 2)
         pinged_at = -1.0
         while not manager.lost.is_set() and not connection.closed:
             silent = self._monotonic() - connection.last_heard
-            if silent >= config.dead_seconds:
-                connection.drop(f"silent for {config.dead_seconds:g} s")
+            if silent >= dead_seconds:
+                connection.drop(f"silent for {dead_seconds:g} s")
                 return
-            if silent >= config.ping_seconds and pinged_at < connection.last_heard:
+            if silent >= ping_seconds and pinged_at < connection.last_heard:
                 pinged_at = self._monotonic()
                 self._ping(connection)
             unpinged = pinged_at < connection.last_heard
-            limit = config.ping_seconds if unpinged else config.dead_seconds
+            left = (ping_seconds if unpinged else dead_seconds) - silent
             with suppress(TimeoutError):
-                async with asyncio.timeout(max(limit - silent, 0.001)):
+                # At most so long: the ping may be answered meanwhile, and silence begins anew.
+                async with asyncio.timeout(min(max(left, 0.001), ping_seconds)):
                     await manager.lost.wait()
 
     def _ping(self, connection: Connection) -> None:
@@ -324,13 +328,19 @@ class AmiLink:
             return LinkLost(sent=True, reason=str(error))
         finally:
             connection.forget(pending)
-        if not messages[0].success:
-            return Refused(text(messages[0], "Message") or "no reason given")
+        reason = text(messages[0], "Message").strip()
+        if not (messages[0].success or (action.nothing and reason == action.nothing)):
+            return Refused(reason or "no reason given")
+        answer = Answer(messages, self._clock())
         try:
-            return Done(action.result(Answer(messages, self._clock())))
+            result = action.result(answer)
         except Unreadable as error:
             self.counters.malformed += 1
             return Refused(f"its answer cannot be read: {error}")
+        if answer.skipped:
+            self.counters.malformed += len(answer.skipped)
+            _log.warning("AMI %s: left out: %s", action.name, "; ".join(answer.skipped[:10]))
+        return Done(result)
 
     # -- events -------------------------------------------------------------------------------
 
@@ -360,10 +370,13 @@ class AmiLink:
         _log.error(
             "AMI: %d events were not taken in time; the view is taken afresh", self._events.qsize()
         )
-        while not self._events.empty():
-            self._events.get_nowait()
+        self._forget_events()
         self._resync_wanted = True
         self._events.put_nowait(FullyBooted())  # wakes the consumer
+
+    def _forget_events(self) -> None:
+        while not self._events.empty():
+            self._events.get_nowait()
 
     async def _consume(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,17 +22,20 @@ from panoramisk.message import Message
 
 from callcenter.asterisk.ami.actions import Action
 from callcenter.asterisk.ami.fields import text
-from callcenter.asterisk.ami.wire import BadStream, Framer, check_fields
+from callcenter.asterisk.ami.wire import BadStream, Framer, check_fields, repeated
 
 _log = logging.getLogger(__name__)
 
-ACTION_ID_PREFIX = "cc-"
+ACTION_ID_PREFIX = f"cc-{secrets.token_hex(8)}-"
+"""Not to be guessed: a caller whose number holds line breaks can write messages into the stream
+(see `wire.repeated`), and must not be able to answer an action in the PBX's place."""
 MAX_PENDING = 1000
 """Actions under way at once. The reconciler sends a few, people fewer; above it something hangs."""
 MAX_UNSENT_BYTES = 1_048_576
 """What the PBX has not taken yet; above it the PBX does not read."""
 MAX_LIST_ITEMS = 100_000
-"""A list longer than any PBX's is an attack on memory."""
+MAX_LIST_BYTES = 67_108_864
+"""A list longer than any PBX's is an attack on memory; 2,000 channels are 1 MiB."""
 
 _SUCCESS = frozenset({"Success", "Goodbye", "Follows"})
 
@@ -76,6 +80,8 @@ class PendingAction(WireAction):  # type: ignore[misc]
         super().__init__(
             {"Action": action.name, "ActionID": action_id, **fields}, as_list=action.as_list
         )
+        self.size = 0
+        """Characters of the answer so far."""
 
     def add_message(self, message: Message) -> bool:
         """Take one message of the answer; True if the answer is whole."""
@@ -89,10 +95,8 @@ class PendingAction(WireAction):  # type: ignore[misc]
     def _whole(self, message: Message) -> bool:
         if "Response" in message and "Event" not in message:
             return not self.as_list or text(message, "Response") not in _SUCCESS
-        return (
-            text(message, "EventList").lower() == "complete"
-            or len(self.responses) >= MAX_LIST_ITEMS
-        )
+        # By its name too: an item holds what a caller chose, and that could be any header.
+        return text(message, "EventList") == "Complete" and message.event.endswith("Complete")
 
 
 class Connection(AMIProtocol):  # type: ignore[misc]
@@ -135,6 +139,8 @@ class Connection(AMIProtocol):  # type: ignore[misc]
             self.drop(str(error))
             return
         for frame in frames:
+            if self.closed:
+                return
             try:
                 self._take(frame)
             except Exception:
@@ -147,17 +153,26 @@ class Connection(AMIProtocol):  # type: ignore[misc]
             self._counters.malformed += 1
             _log.warning("AMI message without Event or Response: %r", frame[:200])
             return
+        if message.event == "TestEvent":
+            return  # Debian builds Asterisk with its test framework.
+        twice = repeated(frame)
+        if twice:
+            self._counters.malformed += 1
+            _log.warning("AMI message says %s twice, so it is not trusted: %r", twice, frame[:200])
+            return
         action_id = text(message, "ActionID")
         pending = self.responses.get(action_id)
-        if pending is not None:
-            if pending.add_message(message):
+        # What an Originate came to may be said before the answer to it, under the same ActionID.
+        if pending is not None and (pending.as_list or "Event" not in message):
+            pending.size += len(frame)
+            if len(pending.responses) >= MAX_LIST_ITEMS or pending.size > MAX_LIST_BYTES:
+                self.drop("a list longer than any PBX's")
+            elif pending.add_message(message):
                 self.responses.pop(action_id, None)
         elif action_id.startswith(ACTION_ID_PREFIX) and message.event != "OriginateResponse":
             # An item of a list that nobody waits for any more is old news, not an event.
             self._counters.late_answers += 1
         elif "Event" in message:
-            if message.event == "TestEvent":
-                return  # Debian builds Asterisk with its test framework.
             self.factory.dispatch(message)
         else:
             self._counters.malformed += 1

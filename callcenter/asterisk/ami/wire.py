@@ -37,17 +37,36 @@ class Framer:
         buffer = self._buffer + data
         if self.version is None:
             line, found, buffer = buffer.partition(b"\r\n")
-            if not line[: len(BANNER)] == BANNER[: len(line)] or len(line) > MAX_BANNER_BYTES:
+            expected = BANNER if found else BANNER[: len(line)]
+            if not line.startswith(expected) or len(line) > MAX_BANNER_BYTES:
                 raise BadStream(f"not an AMI server: it begins with {line[:40]!r}")
             if not found:
                 self._buffer = line
                 return []
             self.version = line[len(BANNER) :].decode("ascii", "replace")
         *whole, self._buffer = buffer.split(END)
-        if len(self._buffer) > MAX_MESSAGE_BYTES:
+        # Whole ones too: what is refused must not depend on how the stream was cut.
+        if max(map(len, (self._buffer, *whole))) > MAX_MESSAGE_BYTES:
             raise BadStream(f"a message of more than {MAX_MESSAGE_BYTES} bytes")
         # An answer of several parts may be followed by an empty line more than needed.
         return [part.decode("utf-8", "replace").lstrip("\r\n") for part in whole if part.strip()]
+
+
+def repeated(frame: str) -> str:
+    """The name of a header that `frame` holds twice (in small letters), or ''.
+
+    The PBX (22.10.1) writes a caller's number as he sent it, line breaks and all, so a caller can
+    add headers of his choice to what is said about him; he cannot take away those that are there.
+    """
+    seen = set()
+    for line in frame.split("\r\n"):
+        name, found, _ = line.partition(": ")
+        if found:
+            name = name.lower()
+            if name in seen:
+                return name
+            seen.add(name)
+    return ""
 
 
 def check_fields(fields: Mapping[str, str]) -> None:

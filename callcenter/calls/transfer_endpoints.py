@@ -1,0 +1,110 @@
+"""``/api/calls/{call_id}/transfer``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request, status
+
+from callcenter.api import error_body
+from callcenter.calls.transfer_schemas import TransferIn, TransferOut
+from callcenter.calls.transfer_service import TransferService
+
+router = APIRouter(prefix="/api/calls", tags=["transfers"])
+
+
+def _service(request: Request) -> TransferService:
+    service: TransferService = request.app.state.transfers
+    return service
+
+
+def _actor(request: Request) -> str:
+    return str(getattr(request.state, "actor", "system"))
+
+
+Service = Annotated[TransferService, Depends(_service)]
+Actor = Annotated[str, Depends(_actor)]
+CallIdPath = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", examples=["pbx1:1795407499.12"])
+]
+
+
+def _error(description: str, code: str, message: str) -> dict[str, Any]:
+    body = error_body(code, message)
+    return {"description": description, "content": {"application/json": {"example": body}}}
+
+
+_PBX: dict[int | str, dict[str, Any]] = {
+    404: _error("No such call.", "call_not_found", "there is no call pbx1:1795407499.12"),
+    503: _error(
+        "No link to the PBX; nothing was done.",
+        "pbx_unavailable",
+        "there is no link to the PBX now; nothing was done",
+    ),
+    504: _error(
+        "It may or may not have been done; look before trying again.",
+        "pbx_timeout",
+        "consult of 8002: not begun in time; look before trying again",
+    ),
+}
+_STEP: dict[int | str, dict[str, Any]] = {
+    **_PBX,
+    409: _error(
+        "Codes `not_talking`, `no_consult`, `transfer_running`, `pbx_refused`.",
+        "no_consult",
+        "seat 8001 consults nobody",
+    ),
+}
+
+
+@router.post(
+    "/{call_id}/transfer",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Send the caller on",
+    responses={
+        **_PBX,
+        409: _error(
+            "Codes `not_talking`, `target_is_sender`, `target_unreachable`, `consult_running`,"
+            " `transfer_running`, `pbx_refused`.",
+            "target_unreachable",
+            "8002 cannot be reached: its phone is not registered; name another target",
+        ),
+        422: _error(
+            "Codes `bad_input`, `target_not_allowed`.",
+            "target_not_allowed",
+            "target: '0085212345678' is no seat, no queue and no number that may be called",
+        ),
+    },
+)
+async def begin_transfer(
+    call_id: CallIdPath, body: TransferIn, service: Service, actor: Actor
+) -> TransferOut:
+    """`blind`: the caller goes to the target at once, and comes back to the seat if nobody there
+    takes the call. `attended`: the answer comes once the target is being called; the caller hears
+    music until it is completed or cancelled. If the target does not answer, seat and caller are
+    together again by themselves."""
+    asked = await service.begin(call_id, body.kind, body.target, actor=actor)
+    return TransferOut.model_validate(asked)
+
+
+@router.post(
+    "/{call_id}/transfer/complete",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Complete an attended transfer",
+    responses=_STEP,
+)
+async def complete_transfer(call_id: CallIdPath, service: Service, actor: Actor) -> TransferOut:
+    """The seat is free. If the target still rings, the caller waits for its answer, and if there
+    is none, the seat is called back."""
+    return TransferOut.model_validate(await service.complete(call_id, actor=actor))
+
+
+@router.post(
+    "/{call_id}/transfer/cancel",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Cancel an attended transfer",
+    responses=_STEP,
+)
+async def cancel_transfer(call_id: CallIdPath, service: Service, actor: Actor) -> TransferOut:
+    """The answer comes once seat and caller are together again."""
+    return TransferOut.model_validate(await service.cancel(call_id, actor=actor))

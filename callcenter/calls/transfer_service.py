@@ -1,0 +1,233 @@
+"""Transfers that are asked for over the API.
+
+A command is checked against the ledger (which call, which seat), against the live floor (is that
+so at this moment) and against the places that the dialplan allows; then it is given to the PBX
+once. What becomes of it is the journal's to tell: nothing is written here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from callcenter.calls import transfer_repository as repository
+from callcenter.config import Settings
+from callcenter.db.engine import Database
+from callcenter.domain.floor import Channel, Floor
+from callcenter.domain.ids import Uniqueid
+from callcenter.domain.ledger import TransferKind
+from callcenter.domain.seating import is_seat_extension
+from callcenter.domain.switch import Switch
+from callcenter.domain.transfer_target import TargetKind, dial_places
+from callcenter.errors import BadInput, Conflict, NotFound, PbxUnavailable
+
+_log = logging.getLogger(__name__)
+
+
+class FloorView(Protocol):
+    """What is asked of the live floor's keeper."""
+
+    @property
+    def floor(self) -> Floor | None:
+        """The floor now; None while there is no link to the PBX."""
+
+
+class SeatState(Protocol):
+    """What is asked of a seat."""
+
+    @property
+    def enabled(self) -> bool: ...
+
+
+class SeatLookup(Protocol):
+    """The seats' service."""
+
+    async def get(self, extension: str) -> SeatState:
+        """One seat; `NotFound`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """A command that the PBX has taken."""
+
+    call_id: str
+    kind: TransferKind
+    target: str
+    from_seat: str
+
+
+class TransferService:
+    """Blind and attended transfers of calls that go on."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        switch: Switch,
+        live: FloorView,
+        seats: SeatLookup,
+    ) -> None:
+        self._database = database
+        self._first_seat = settings.first_seat
+        self._places = dial_places(
+            settings.first_seat, settings.hotline_number, settings.outbound_patterns
+        )
+        self._switch = switch
+        self._live = live
+        self._seats = seats
+        self._under_way: set[str] = set()
+        """Calls for which a command has been given and not yet answered."""
+
+    async def begin(
+        self, call_id: str, kind: TransferKind, target: str, *, actor: str
+    ) -> TransferAsked:
+        """Send the caller to `target`, or let the seat consult it first.
+
+        Errors: `BadInput` ``target_not_allowed``; `NotFound` ``call_not_found``; `Conflict`
+        ``not_talking``, ``target_is_sender``, ``target_unreachable``, ``consult_running``,
+        ``transfer_running``; and what `Switch` raises.
+        """
+        place = self._places.kind_of(target)
+        if place is None:
+            raise BadInput(
+                f"target: {target!r} is no seat, no queue and no number that may be called",
+                code="target_not_allowed",
+            )
+        with self._alone(call_id):
+            leg = await self._holder(call_id)
+            if target == leg.endpoint:
+                raise Conflict(
+                    f"the caller talks with {target} already; name another target",
+                    code="target_is_sender",
+                    target=target,
+                )
+            if self._floor().consulting(leg.uniqueid):
+                raise Conflict(
+                    f"seat {leg.endpoint} consults already; complete or cancel that first",
+                    code="consult_running",
+                    seat=leg.endpoint,
+                )
+            if not self._floor().others_in_bridge(leg.uniqueid):
+                raise _not_talking(call_id)
+            if place is TargetKind.SEAT:
+                await self._must_be_reachable(target)
+            command = (
+                self._switch.blind_transfer
+                if kind is TransferKind.BLIND
+                else self._switch.start_attended_transfer
+            )
+            await command(leg.name, target)
+        _log.info(
+            "call %s: %s transfer from %s to %s by=%s", call_id, kind, leg.endpoint, target, actor
+        )
+        return TransferAsked(call_id, kind, target, leg.endpoint)
+
+    async def complete(self, call_id: str, *, actor: str) -> TransferAsked:
+        """Connect the caller with the consulted one, who may still be ringing.
+
+        Errors: `NotFound` ``call_not_found``; `Conflict` ``not_talking``, ``no_consult``,
+        ``transfer_running``; and what `Switch` raises.
+        """
+        return await self._finish(
+            call_id, self._switch.complete_attended_transfer, "completed", actor
+        )
+
+    async def cancel(self, call_id: str, *, actor: str) -> TransferAsked:
+        """End the consult; seat and caller are together again. Errors as of `complete`."""
+        return await self._finish(
+            call_id, self._switch.cancel_attended_transfer, "cancelled", actor
+        )
+
+    async def _finish(
+        self, call_id: str, command: Callable[[str], Awaitable[None]], what: str, actor: str
+    ) -> TransferAsked:
+        with self._alone(call_id):
+            leg = await self._holder(call_id)
+            target = self._consulted(leg.uniqueid)
+            if target is None:
+                raise Conflict(
+                    f"seat {leg.endpoint} consults nobody", code="no_consult", seat=leg.endpoint
+                )
+            await command(leg.name)
+        _log.info(
+            "call %s: attended transfer from %s to %s %s by=%s",
+            call_id, leg.endpoint, target, what, actor,
+        )  # fmt: skip
+        return TransferAsked(call_id, TransferKind.ATTENDED, target, leg.endpoint)
+
+    # -- the checks ---------------------------------------------------------------------------
+
+    @contextmanager
+    def _alone(self, call_id: str) -> Iterator[None]:
+        """Two commands for one call at once would type into each other."""
+        if call_id in self._under_way:
+            raise Conflict(
+                f"call {call_id}: another transfer command is under way; look what it does",
+                code="transfer_running",
+            )
+        self._under_way.add(call_id)
+        try:
+            yield
+        finally:
+            self._under_way.discard(call_id)
+
+    async def _holder(self, call_id: str) -> Channel:
+        """The seat's leg that holds the caller: in a talk of the ledger, and there right now."""
+        async with self._database.reading() as session:
+            call = await repository.call_by_id(session, call_id)
+            if call is None:
+                raise NotFound(f"there is no call {call_id}", code="call_not_found")
+            talks = await repository.open_talks(session, call_id)
+        floor = self._floor()
+        for talk in talks:
+            leg = floor.channels.get(Uniqueid(talk.channel))
+            # A seat that has left while its target still rings is in no bridge.
+            if leg is not None and leg.bridge and is_seat_extension(leg.endpoint, self._first_seat):
+                return leg
+        raise _not_talking(call_id)
+
+    def _consulted(self, leg: Uniqueid) -> str | None:
+        """Whom the seat consults: its bridge holds ``Local/8002@seat-transfer-0000001f;1``."""
+        floor = self._floor()
+        if not floor.consulting(leg):
+            return None
+        names = [other.name for other in floor.others_in_bridge(leg)]
+        local = next(name for name in names if name.startswith("Local/"))
+        return local.removeprefix("Local/").partition("@")[0]
+
+    async def _must_be_reachable(self, target: str) -> None:
+        try:
+            enabled = (await self._seats.get(target)).enabled
+        except NotFound:
+            raise _unreachable(target, "there is no such seat", "unknown") from None
+        if not enabled:
+            raise _unreachable(target, "the seat is disabled", "disabled")
+        device = self._floor().devices.get(target)
+        if device is None or not device.reachable:
+            raise _unreachable(target, "its phone is not registered", "unreachable")
+
+    def _floor(self) -> Floor:
+        floor = self._live.floor
+        if floor is None:
+            raise PbxUnavailable("there is no link to the PBX now; nothing was done")
+        return floor
+
+
+def _not_talking(call_id: str) -> Conflict:
+    return Conflict(
+        f"call {call_id}: no seat talks with the caller now; read the call again",
+        code="not_talking",
+    )
+
+
+def _unreachable(target: str, why: str, reason: str) -> Conflict:
+    return Conflict(
+        f"{target} cannot be reached: {why}; name another target",
+        code="target_unreachable",
+        target=target,
+        reason=reason,
+    )

@@ -1,0 +1,40 @@
+"""SQL over the seats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from callcenter.seats.models import Seat
+
+# As numbers sort: a deployment that went from three digits to four has both.
+_ORDER = (func.length(Seat.extension), Seat.extension)
+
+
+async def by_extension(session: AsyncSession, extension: str) -> Seat | None:
+    """One seat."""
+    return await session.get(Seat, extension)
+
+
+async def enabled(session: AsyncSession) -> Sequence[Seat]:
+    """Every enabled seat, by extension."""
+    query = select(Seat).where(Seat.enabled).order_by(*_ORDER)
+    return (await session.execute(query)).scalars().all()
+
+
+async def in_order(session: AsyncSession, *, after: str | None, limit: int) -> Sequence[Seat]:
+    """Up to `limit` seats behind extension `after`."""
+    query = select(Seat).order_by(*_ORDER).limit(limit)
+    if after is not None:
+        length = func.length(Seat.extension)
+        query = query.where(
+            or_(length > len(after), and_(length == len(after), Seat.extension > after))
+        )
+    return (await session.execute(query)).scalars().all()
+
+
+async def is_empty(session: AsyncSession) -> bool:
+    """Whether there is no seat at all."""
+    return (await session.execute(select(Seat.extension).limit(1))).first() is None
