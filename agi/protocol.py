@@ -18,8 +18,8 @@ from types import MappingProxyType
 
 from callcenter.domain.ids import Uniqueid
 
-VALUE_MAX_BYTES = 1024
-"""Asterisk reads a command into 2,048 bytes; escaping at most doubles a value."""
+COMMAND_MAX_BYTES = 2047
+"""Asterisk reads a command, its line end and a zero byte into 2,048 bytes (``AGI_BUF_LEN``)."""
 
 _HEADER = re.compile(rb"(agi_[a-z0-9_]{1,32}): ?([^\n]*)")
 _REPLY = re.compile(r"(\d{3})([ -])(.*)")
@@ -186,13 +186,13 @@ def set_variable(name: str, value: str) -> bytes:
 
     The value arrives as it is, but for control characters, which are left out: a line break
     would end the command. `ValueError` for a name that is not ours to set (upper case, digits,
-    underscore) or a value longer than `VALUE_MAX_BYTES`.
+    underscore) or a value that makes the command longer than `COMMAND_MAX_BYTES`.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a variable's name: {name!r}")
     kept = "".join(char for char in value if unicodedata.category(char) not in ("Cc", "Cs"))
-    encoded = kept.encode()
-    if len(encoded) > VALUE_MAX_BYTES:
-        raise ValueError(f"{name}: a value of {len(encoded)} bytes")
-    quoted = encoded.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-    return b'SET VARIABLE %s "%s"\n' % (name.encode(), quoted)
+    quoted = kept.encode().replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    command = b'SET VARIABLE %s "%s"\n' % (name.encode(), quoted)
+    if len(command) > COMMAND_MAX_BYTES:
+        raise ValueError(f"{name}: the value makes a command of {len(command)} bytes")
+    return command

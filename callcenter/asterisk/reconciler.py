@@ -31,7 +31,7 @@ from callcenter.asterisk.ami.actions import (
     ShowEndpoints,
 )
 from callcenter.asterisk.ami.link import AmiLink, LinkState
-from callcenter.asterisk.ami.outcomes import Refused, unwrap
+from callcenter.asterisk.ami.outcomes import unwrap
 from callcenter.asterisk.ari import AriClient
 from callcenter.asterisk.seat_objects import SeatObjects, seat_objects
 from callcenter.clock import Clock, utc_now
@@ -172,7 +172,9 @@ class Reconciler:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
-            self._wake.clear()
+            if self._wake.is_set():
+                self._wake.clear()
+                self._matched = False  # Until the round that was asked for is over.
             if self._link.state is LinkState.UP:
                 pause = await self._attempt()
 
@@ -182,8 +184,7 @@ class Reconciler:
         await over.wait()
 
     async def _on_login(self) -> None:
-        self._matched = False  # It may be another PBX than before, or one that lost its memory.
-        self._wake.set()
+        self._wake.set()  # It may be another PBX than before, or one that lost its memory.
 
     async def _attempt(self) -> float:
         """One round; then the seconds until the next."""
@@ -226,7 +227,7 @@ class Reconciler:
         problems = await _Work(self._link, self._ari, self._queue, objects, lists).carry_out(
             steps, self.counters
         )
-        _log.info("reconciler: %d steps for the PBX's seats", len(steps))
+        _log.info("reconciler: %d steps, %d failed", len(steps), len(problems))
         return problems
 
     async def _read(self) -> PbxLists:
@@ -356,8 +357,8 @@ class _Work:
         for name in self._lists.contacts.get(extension, {}):
             await self._delete("contact", name)
         await self._delete("auth", extension)
-        outcome = await self._link.send(DbDel(FAMILY, extension))
-        if not isinstance(outcome, Refused):  # There was none: as good as removed.
+        if extension in self._lists.fingerprints:
+            outcome = await self._link.send(DbDel(FAMILY, extension))
             unwrap(outcome, "removal of the fingerprint")
 
     async def _put(self, kind: str, name: str, options: Mapping[str, str]) -> None:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from callcenter.asterisk.ami.actions import Atxfer, BlindTransfer, CancelAtxfer, Hangup
 from callcenter.asterisk.ami.link import AmiLink
 from callcenter.asterisk.ami.outcomes import unwrap
-from callcenter.domain.floor import Channel, Floor
+from callcenter.domain.floor import Channel, ChannelState, Floor
 from callcenter.domain.ids import Uniqueid
 from callcenter.errors import PbxRefused, PbxTimeout, PbxUnavailable
 
@@ -28,6 +29,30 @@ PBX waits 3 s more for digits (transferdigittimeout); nothing may be typed to en
 where they end by themselves the key would sound into the consult, without an end."""
 STEP_SECONDS = 5.0
 """Until the floor must show the end of a consult, or of a leg."""
+TONE_SECONDS = 0.6
+"""The PBX plays a tone of 0.4 s to a seat whose consult has ended, and hears no keys meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consult:
+    """What a seat asks about while the caller waits."""
+
+    target: str
+    answered: bool
+
+
+def consult_of(floor: Floor, leg: Uniqueid) -> Consult | None:
+    """The consult that seat's leg `leg` is in, if any.
+
+    Its far end is the first half of ``Local/8002@seat-transfer-0000001f;1``, see
+    `Floor.consulting`.
+    """
+    if not floor.consulting(leg):
+        return None
+    ends = (other for other in floor.others_in_bridge(leg) if other.name.startswith("Local/"))
+    end = next(ends)
+    target = end.name.removeprefix("Local/").partition("@")[0]
+    return Consult(target, answered=end.state is ChannelState.UP)
 
 
 class FloorView(Protocol):
@@ -48,11 +73,13 @@ class PbxSwitch:
         *,
         consult_seconds: float = CONSULT_SECONDS,
         step_seconds: float = STEP_SECONDS,
+        tone_seconds: float = TONE_SECONDS,
     ) -> None:
         self._link = link
         self._live = live
         self._consult_seconds = consult_seconds
         self._step_seconds = step_seconds
+        self._tone_seconds = tone_seconds
         self._watches: set[_Watch] = set()
         link.subscribe(lambda _event: self._look())
 
@@ -85,13 +112,20 @@ class PbxSwitch:
             raise PbxRefused(f"{what}: the seat hung up")
 
     async def complete_attended_transfer(self, seat_channel: str) -> None:
-        """See `Switch`. The target may still be ringing: then the caller waits for its answer, and
-        if there is none, the PBX calls the seat back."""
+        """See `Switch`. If the target still rings, the consult ends and the caller is sent there
+        blind: left to the PBX, a caller whose target does not answer would be lost as soon as the
+        seat, free meanwhile, is busy with the next one."""
         what = "completion of the transfer"
         leg = self._leg(seat_channel, what)
+        consult = consult_of(self._floor(what), leg)
+        if consult is None:
+            raise PbxRefused(f"{what}: the seat consults nobody any more; nothing was done")
+        if not consult.answered:
+            await self._end_consult(seat_channel, leg, what)
+            await self.blind_transfer(seat_channel, consult.target)
+            return
 
         def left(floor: Floor) -> bool:
-            # While the target rings the PBX keeps the seat's leg, in no bridge, for the way back.
             known = floor.channels.get(leg)
             return known is None or not known.bridge
 
@@ -102,9 +136,18 @@ class PbxSwitch:
                 raise PbxTimeout(f"{what}: the seat is still there; look before trying again")
 
     async def cancel_attended_transfer(self, seat_channel: str) -> None:
-        """See `Switch`. Returns once seat and caller are together."""
+        """See `Switch`. Returns once seat and caller are together, and another consult could be
+        begun."""
         what = "end of the consult"
-        leg = self._leg(seat_channel, what)
+        await self._end_consult(seat_channel, self._leg(seat_channel, what), what)
+        await asyncio.sleep(self._tone_seconds)
+
+    async def hang_up(self, channel: str) -> None:
+        """See `Switch`."""
+        unwrap(await self._link.send(Hangup(channel)), f"hang-up of {channel}")
+
+    async def _end_consult(self, seat_channel: str, leg: Uniqueid, what: str) -> None:
+        """Returns once seat and caller are together."""
 
         def together_or_gone(floor: Floor) -> bool:
             return leg not in floor.channels or _talks(floor, leg)
@@ -117,17 +160,16 @@ class PbxSwitch:
         if leg not in floor.channels:
             raise PbxRefused(f"{what}: the seat hung up")
 
-    async def hang_up(self, channel: str) -> None:
-        """See `Switch`."""
-        unwrap(await self._link.send(Hangup(channel)), f"hang-up of {channel}")
-
     # -- what the floor shows -----------------------------------------------------------------
 
-    def _leg(self, channel: str, what: str) -> Uniqueid:
+    def _floor(self, what: str) -> Floor:
         floor = self._live.floor
         if floor is None:
             raise PbxUnavailable(f"{what}: no picture of the PBX now; nothing was done")
-        found = _named(floor, channel)
+        return floor
+
+    def _leg(self, channel: str, what: str) -> Uniqueid:
+        found = _named(self._floor(what), channel)
         if found is None:
             raise PbxRefused(f"{what}: there is no leg {channel} any more; nothing was done")
         return found.uniqueid

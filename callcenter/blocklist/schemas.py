@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,11 +10,27 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
     StringConstraints,
 )
+
+_NUMBER = re.compile(r"\s*[-+]?[0-9._eE]+\s*")
+
+
+def _not_a_number(value: object) -> object:
+    # Else 20261231 would be a day of 1970, in seconds.
+    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        raise ValueError("write it as 2026-12-31T16:00:00Z")
+    return value
+
+
+def _no_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a NUL character cannot be stored")
+    return value
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -23,8 +40,12 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("out of range") from error
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_in_utc)]
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(_no_nul),
+]
 
 _EXAMPLE: dict[str, JsonValue] = {
     "id": 17,

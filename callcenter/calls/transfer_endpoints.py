@@ -94,8 +94,8 @@ async def begin_transfer(
     responses=_STEP,
 )
 async def complete_transfer(call_id: CallIdPath, service: Service, actor: Actor) -> TransferOut:
-    """The seat is free. If the target still rings, the caller waits for its answer, and if there
-    is none, the seat is called back."""
+    """The seat is free. If the target still rings, this is a blind transfer to it: if it does not
+    answer, the caller comes back."""
     return TransferOut.model_validate(await service.complete(call_id, actor=actor))
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from callcenter.asterisk.switch import FloorView, consult_of
 from callcenter.calls import transfer_repository as repository
 from callcenter.config import Settings
 from callcenter.db.engine import Database
@@ -25,14 +26,6 @@ from callcenter.domain.transfer_target import TargetKind, dial_places
 from callcenter.errors import BadInput, Conflict, NotFound, PbxUnavailable
 
 _log = logging.getLogger(__name__)
-
-
-class FloorView(Protocol):
-    """What is asked of the live floor's keeper."""
-
-    @property
-    def floor(self) -> Floor | None:
-        """The floor now; None while there is no link to the PBX."""
 
 
 class SeatState(Protocol):
@@ -127,7 +120,7 @@ class TransferService:
         return TransferAsked(call_id, kind, target, leg.endpoint)
 
     async def complete(self, call_id: str, *, actor: str) -> TransferAsked:
-        """Connect the caller with the consulted one, who may still be ringing.
+        """Connect the caller with the consulted one; if that one still rings, send it there blind.
 
         Errors: `NotFound` ``call_not_found``; `Conflict` ``not_talking``, ``no_consult``,
         ``transfer_running``; and what `Switch` raises.
@@ -147,17 +140,17 @@ class TransferService:
     ) -> TransferAsked:
         with self._alone(call_id):
             leg = await self._holder(call_id)
-            target = self._consulted(leg.uniqueid)
-            if target is None:
+            consult = consult_of(self._floor(), leg.uniqueid)
+            if consult is None:
                 raise Conflict(
                     f"seat {leg.endpoint} consults nobody", code="no_consult", seat=leg.endpoint
                 )
             await command(leg.name)
         _log.info(
             "call %s: attended transfer from %s to %s %s by=%s",
-            call_id, leg.endpoint, target, what, actor,
+            call_id, leg.endpoint, consult.target, what, actor,
         )  # fmt: skip
-        return TransferAsked(call_id, TransferKind.ATTENDED, target, leg.endpoint)
+        return TransferAsked(call_id, TransferKind.ATTENDED, consult.target, leg.endpoint)
 
     # -- the checks ---------------------------------------------------------------------------
 
@@ -189,15 +182,6 @@ class TransferService:
             if leg is not None and leg.bridge and is_seat_extension(leg.endpoint, self._first_seat):
                 return leg
         raise _not_talking(call_id)
-
-    def _consulted(self, leg: Uniqueid) -> str | None:
-        """Whom the seat consults: its bridge holds ``Local/8002@seat-transfer-0000001f;1``."""
-        floor = self._floor()
-        if not floor.consulting(leg):
-            return None
-        names = [other.name for other in floor.others_in_bridge(leg)]
-        local = next(name for name in names if name.startswith("Local/"))
-        return local.removeprefix("Local/").partition("@")[0]
 
     async def _must_be_reachable(self, target: str) -> None:
         try:

@@ -6,8 +6,9 @@ double quotes, a quote inside doubled (res/cdrel_custom/formatters.c). Policy:
 - A quote inside a field is always doubled, so a record is complete exactly when its quotes are
   even, and what a caller chose (his number may hold ``%0A``: seen on 22.10.1) can end neither a
   field nor a record. Line breaks alone do not separate records.
-- For the same reason `_START` cannot occur inside a field. Where it occurs in the middle of a
-  line, a PBX died while writing: what stands before is torn, what follows is whole.
+- For the same reason `_START`, four fields long, cannot be made of what a caller chose: of four
+  fields in a row he chooses two at most, his number and his name. Where it occurs in the middle of
+  a line, a PBX died while writing: what stands before is torn, what follows is whole.
 - A record that will not parse is handed back with a reason. It never stops what comes after it.
 - The result depends on the bytes only, never on how they were cut into reads.
 """
@@ -33,7 +34,9 @@ MAX_RECORD = 1_048_576
 """Bytes. A SIP message is at most 64 kB and no field holds one twice; more is not a record."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_START = re.compile(rb'"[A-Z][A-Z0-9_]{2,31}","\d{1,12}\.\d{6}","')
+_ID = rb"(?:pbx|(?:[\w-]{1,64}-)?\d{1,12}\.\d{1,12})"
+"""A uniqueid, with the system's name before it or not; ``pbx`` is our own row of a start."""
+_START = re.compile(rb'"[A-Z][A-Z0-9_]{2,31}","\d{1,12}\.\d{6}","%b","%b","' % (_ID, _ID))
 _EVENT = re.compile(r"[A-Z][A-Z0-9_]{2,31}", re.ASCII)
 _NO_FACTS: Mapping[str, Any] = {}
 _QUOTE = ord('"')
@@ -172,6 +175,7 @@ class _Framer:
                 and line[:1] == b'"'
                 and line[-1:] == b'"'
                 and len(line) <= MAX_RECORD
+                and _START.search(line, 1) is None
             ):
                 self.records.append((self.start + at, line))
             else:
@@ -253,15 +257,24 @@ def _parse_all(records: list[tuple[int, bytes]]) -> tuple[list[JournalRow], list
         try:
             rows.append(parse_line(text, position))
         except ValueError as error:
-            inner = _START.search(record, 1)
-            if inner is None:
-                rejects.append(Reject(position, record, str(error)))
-                continue
-            rejects.append(Reject(position, record[: inner.start()], f"torn: {error}"))
-            more, bad = _parse_all([(position + inner.start(), record[inner.start() :])])
-            rows += more
-            rejects += bad
+            _parse_torn(position, record, str(error), rows, rejects)
     return rows, rejects
+
+
+def _parse_torn(
+    position: int, record: bytes, reason: str, rows: list[JournalRow], rejects: list[Reject]
+) -> None:
+    """Parse what is no record as a whole: other records may begin within it."""
+    starts = [0, *(found.start() for found in _START.finditer(record, 1))]
+    if len(starts) == 1:
+        rejects.append(Reject(position, record, reason))
+        return
+    for start, stop in zip(starts, [*starts[1:], len(record)], strict=True):
+        part = record[start:stop]
+        try:
+            rows.append(parse_line(part.decode("utf-8", "replace"), position + start))
+        except ValueError as error:
+            rejects.append(Reject(position + start, part, f"torn: {error}"))
 
 
 def _split(line: str, error: csv.Error) -> list[str]:

@@ -40,7 +40,12 @@ async def journal_health(reader: JournalReader) -> PartHealth:
 
 
 async def seats_health(reconciler: Reconciler) -> PartHealth:
-    """Whether the PBX has the seats that the database has."""
+    """Whether the PBX has the seats that the database has.
+
+    Down until that was so once: before, phones cannot register and nobody should be told ready.
+    """
     if reconciler.in_step:
         return well("seats", "the PBX has every seat as it should be")
+    if reconciler.counters.rounds == reconciler.counters.failed_rounds:
+        return down("seats", reconciler.problem or "being brought into the PBX")
     return degraded("seats", reconciler.problem or "being brought into the PBX")

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    model_validator,
+)
 
 from callcenter.domain.opening import DAY_MINUTES, WEEK_DAYS, Calendar, Span
 from callcenter.opening.service import NotedCalendar
@@ -16,6 +24,15 @@ SPECIAL_DAYS_MAX = 2000
 """Five years of nothing but special days."""
 
 Minute = Annotated[int, Field(ge=0, le=DAY_MINUTES, description="Minutes after midnight.")]
+
+
+def _no_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a NUL character cannot be stored")
+    return value
+
+
+Note = Annotated[str, Field(max_length=200), AfterValidator(_no_nul)]
 
 _WORKDAYS: list[JsonValue] = [{"weekday": d, "opens": 480, "closes": 1080} for d in range(5)]
 _EXAMPLE: dict[str, JsonValue] = {
@@ -53,7 +70,7 @@ class SpecialDayBody(BaseModel):
     day: date
     opens: Minute | None = None
     closes: Minute | None = None
-    note: str = Field("", max_length=200)
+    note: Note = ""
 
     @model_validator(mode="after")
     def _span_or_closed(self) -> Self:

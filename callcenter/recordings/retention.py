@@ -94,6 +94,7 @@ class Retention:
         self.removed = 0
         """Files removed since this process began."""
         self.removed_bytes = 0
+        """What they took on the disk."""
 
     async def run(self) -> None:
         """One pass after another, until cancelled."""

@@ -69,7 +69,7 @@ class OrphanSweeper:
         folder, parts = self._folders.recordings, self._folders.voice_messages
         suffix = SOURCE_SUFFIX[MediaKind.RECORDING]
         found = await asyncio.to_thread(lambda: list(leftovers(folder, suffix, before)))
-        # Of voice messages only our own parts: each has a row from its first moment on.
+        # Of voice messages only our own parts: the ledger knows each from its beep on.
         found += await asyncio.to_thread(lambda: list(leftovers(parts, None, before)))
         if not found:
             self.orphaned = 0

@@ -48,6 +48,8 @@ LONGEST_RETRY_SECONDS = 3600.0
 """A disk that is mended is noticed within the hour."""
 IDLE_SECONDS = 10.0
 """Look at least so often: what another process wrote (a rebuild) wakes nobody here."""
+LEAST_PAUSE_SECONDS = 0.1
+"""Between two looks for work, so that an idle thread does not spin while others are busy."""
 NICE = 10
 """Compressing gives way to calls and to the API; 19 would starve beside a busy neighbour."""
 ERROR_MAX = 500
@@ -167,9 +169,9 @@ class MediaWorker:
             moment = await repository.next_due(session, self._node)
         if moment is None:
             return IDLE_SECONDS
-        # Due but not chosen: somebody works at it.
+        # Not above 0: it became due since `_choose` looked, or somebody works at it.
         wait = (moment - self._clock()).total_seconds()
-        return min(wait, IDLE_SECONDS) if wait > 0 else IDLE_SECONDS
+        return min(max(wait, LEAST_PAUSE_SECONDS), IDLE_SECONDS)
 
     async def _work(self, file: MediaFile) -> None:
         try:

@@ -56,10 +56,13 @@ o={who} 1 1 IN IP4 [local_ip]
 s=-
 c=IN IP4 [media_ip]
 t=0 0
-m=audio [{port}] RTP/AVP 8
+m=audio [{port}] RTP/AVP 8 101
 a=rtpmap:8 PCMA/8000
+a=rtpmap:101 telephone-event/8000
+a=fmtp:101 0-15
 a=ptime:20
 """
+"""Keys as events, as every phone offers them: else a PBX listens for their tones in all sound."""
 
 
 def _scenario(name: str, *steps: str) -> str:
@@ -303,9 +306,11 @@ class SippProcess:
         return read_moments(self._text("moments.log"))
 
     def said(self, lines: int = 12) -> str:
-        """The last lines of its messages about what went wrong, for people."""
-        text = self._text("errors.log") or self._text("out.log")
-        return "\n".join(text.splitlines()[-lines:])
+        """What went wrong first, or else its last lines; for people."""
+        errors = [line for line in self._text("errors.log").splitlines() if line.strip()]
+        if errors:
+            return "\n".join(errors[:lines])
+        return "\n".join(self._text("out.log").splitlines()[-lines:])
 
     def _text(self, what: str) -> str:
         path = self._folder / f"{self._name}-{what}"

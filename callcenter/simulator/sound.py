@@ -15,8 +15,10 @@ import soundfile
 RATE = 8000
 FRAME = 160
 """Samples in 20 ms."""
-CALLER_HZ = 440.0
-SEAT_HZ = 660.0
+CALLER_HZ = 453.0
+SEAT_HZ = 679.0
+"""The markers: a quarter tone beside every note of the music on hold, and whole numbers, so that
+a second of a marker can be repeated without a break."""
 
 Samples = npt.NDArray[np.int16]
 

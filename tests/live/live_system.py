@@ -197,7 +197,9 @@ class System:
                 if process.poll() is not None:
                     raise RuntimeError(f"{part} ended by itself:\n{self.log_tail(part)}")
             with contextlib.suppress(httpx.HTTPError):
-                return (await self.api.get("/healthz/ready")).is_success
+                answer = await self.api.get("/healthz/ready")
+                parts = answer.json()["parts"]
+                return answer.is_success and parts["seats"]["status"] == "ok"
             return False
 
         try:
@@ -273,7 +275,7 @@ class System:
     async def post(self, path: str, **body: Any) -> Any:
         """The JSON answer to a POST."""
         answer = await self.api.post(path, json=body)
-        answer.raise_for_status()
+        assert answer.is_success, f"{answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
     def remove(self) -> None:

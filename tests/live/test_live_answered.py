@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from callcenter.simulator.phone import Phone
+from callcenter.simulator.sound import SEAT_HZ
 from tests.live.live_stories import HOTLINE, Stories, assert_not_silent
 from tests.live.live_system import new_number
 
@@ -148,7 +149,7 @@ async def test_no_caller_name_breaks_a_call_or_the_books(stories: Stories) -> No
         out = await citizen.dial(HOTLINE, caller=pattern.format(number))
         await out.answered()
         out.say(stories.caller_voice, repeat=True)
-        await out.hears(660.0, timeout=40)
+        await out.hears(SEAT_HZ, timeout=40)
         await out.hang_up()
 
     async with asyncio.TaskGroup() as group:

@@ -1,0 +1,100 @@
+"""A seat's objects: complete, known by their fingerprint, and not to be broken by a name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from callcenter.asterisk.ami.wire import check_fields
+from callcenter.asterisk.seat_objects import SeatObjects, seat_objects
+from callcenter.domain.ids import Extension
+from callcenter.domain.reconcile import Fingerprint
+from callcenter.domain.seating import DesiredSeat
+
+
+def seat(**changes: object) -> DesiredSeat:
+    usual = DesiredSeat(Extension("8001"), "王芳", "geheim", in_queue=True)
+    return replace(usual, **changes)  # type: ignore[arg-type]
+
+
+def test_the_objects_are_tied_together_by_the_extension() -> None:
+    objects = seat_objects(seat(), "zh")
+    assert (objects.endpoint["auth"], objects.endpoint["aors"]) == ("8001", "8001")
+    assert objects.auth == {"auth_type": "userpass", "username": "8001", "password": "geheim"}
+    assert objects.endpoint["callerid"] == '"王芳" <8001>'
+    assert objects.endpoint["language"] == "zh"
+
+
+def test_a_seat_can_do_only_what_a_seat_may() -> None:
+    """Toll fraud begins with an endpoint in the wrong context, or one that is taken on trust."""
+    endpoint = seat_objects(seat(), "zh").endpoint
+    assert endpoint["context"] == "from-seat"
+    assert endpoint["trust_id_inbound"] == "no"
+    assert "ip" not in endpoint["identify_by"].split(",")
+    assert endpoint["disallow"] == "all"
+    # Recorded means: the sound goes through us.
+    assert endpoint["direct_media"] == "no"
+
+
+def test_one_phone_at_a_seat_and_a_dead_one_is_noticed() -> None:
+    aor = seat_objects(seat(), "zh").aor
+    assert (aor["max_contacts"], aor["remove_existing"]) == ("1", "yes")
+    assert 0 < int(aor["qualify_frequency"]) <= 30
+
+
+@settings(deadline=None)
+@given(st.text(max_size=200))
+def test_no_name_breaks_out_of_the_caller_id(name: str) -> None:
+    objects = seat_objects(seat(name=name), "zh")
+    callerid = objects.endpoint["callerid"]
+    assert re.fullmatch(r'"[^"<>\\;|,]*" <8001>', callerid)
+    for options in (objects.auth, objects.aor, objects.endpoint):
+        check_fields(options)
+
+
+def test_the_fingerprint_changes_with_every_option_and_with_nothing_else() -> None:
+    objects = seat_objects(seat(), "zh")
+    known = objects.fingerprint()
+    assert seat_objects(seat(), "zh").fingerprint() == known
+    for kind in ("aor", "endpoint"):
+        for option in getattr(objects, kind):
+            parts = {name: dict(getattr(objects, name)) for name in ("auth", "aor", "endpoint")}
+            parts[kind][option] += "x"
+            changed = SeatObjects(**parts).fingerprint()
+            assert (changed.secret == known.secret, changed.options == known.options) == (
+                True,
+                False,
+            ), option
+    for option in objects.auth:
+        auth = {**objects.auth, option: "x"}
+        changed = SeatObjects(auth, objects.aor, objects.endpoint).fingerprint()
+        assert (changed.secret == known.secret, changed.options == known.options) == (False, True)
+
+
+def test_the_order_of_options_does_not_matter() -> None:
+    objects = seat_objects(seat(), "zh")
+    turned = SeatObjects(
+        dict(reversed([*objects.auth.items()])),
+        dict(reversed([*objects.aor.items()])),
+        dict(reversed([*objects.endpoint.items()])),
+    )
+    assert turned.fingerprint() == objects.fingerprint()
+
+
+@pytest.mark.parametrize("changes", [{"name": "李娜"}, {"extension": Extension("8002")}])
+def test_another_seat_has_another_fingerprint(changes: dict[str, object]) -> None:
+    known = seat_objects(seat(), "zh").fingerprint()
+    assert seat_objects(seat(**changes), "zh").fingerprint().options != known.options
+
+
+def test_a_fingerprint_is_kept_as_text_and_does_not_tell_the_secret() -> None:
+    objects = seat_objects(seat(secret="geheim123"), "zh")
+    fingerprint = objects.fingerprint()
+    assert Fingerprint.decode(fingerprint.encode()) == fingerprint
+    assert "geheim123" not in fingerprint.encode()
+    assert "geheim123" not in repr(objects)
+    check_fields({"Val": fingerprint.encode()})
