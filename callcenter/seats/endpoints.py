@@ -10,7 +10,14 @@ from callcenter.api import Config, Page, decode_cursor, encode_cursor, error_bod
 from callcenter.asterisk.live import LiveFloor
 from callcenter.domain.floor import DeviceState, Floor
 from callcenter.errors import BadInput
-from callcenter.seats.schemas import SeatIn, SeatLive, SeatOut, SeatPatch, SeatSecretOut
+from callcenter.seats.schemas import (
+    SeatIn,
+    SeatLive,
+    SeatOut,
+    SeatPatch,
+    SeatQuery,
+    SeatSecretOut,
+)
 from callcenter.seats.service import NewSecret, SeatChanges, SeatInfo, SeatService
 
 router = APIRouter(prefix="/api/seats", tags=["seats"])
@@ -47,21 +54,15 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {
 
 @router.get("", summary="List seats by extension")
 async def list_seats(
-    service: Service,
-    floor: LiveNow,
-    config: Config,
-    cursor: Annotated[
-        str | None, Query(max_length=200, description="The `next` of the previous page.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, description="The setting page_size_max is the most.")] = 50,
+    service: Service, floor: LiveNow, config: Config, query: Annotated[SeatQuery, Query()]
 ) -> Page[SeatOut]:
     """Each with what its phone does now."""
     after = None
-    if cursor is not None:
-        (after,) = decode_cursor(cursor, 1)
+    if query.cursor is not None:
+        (after,) = decode_cursor(query.cursor, 1)
         if not (isinstance(after, str) and after.isascii() and after.isdecimal()):
             raise BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")
-    limit = min(limit, config.page_size_max)
+    limit = min(query.limit, config.page_size_max)
     found = await service.page(after=after, limit=limit + 1)
     live = _by_extension(floor)
     items = [_out(seat, live) for seat in found[:limit]]

@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    StrictBool,
     StringConstraints,
 )
 
@@ -49,6 +50,15 @@ SECRET_EXAMPLE: dict[str, JsonValue] = {
     "live": None,
     "secret": "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
 }
+
+
+class SeatQuery(BaseModel):
+    """Which page; a parameter that does not exist is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: str | None = Field(None, max_length=200, description="The `next` of the previous page.")
+    limit: int = Field(50, ge=1, description="The setting page_size_max is the most.")
 
 
 class SeatLive(BaseModel):
@@ -97,8 +107,8 @@ class SeatIn(BaseModel):
         min_length=1, max_length=16, description="As many digits as the first seat, same first."
     )
     name: Name = Field(description="Shown to whoever it calls; the PBX keeps 79 bytes of it.")
-    enabled: bool = True
-    in_queue: bool = True
+    enabled: StrictBool = True
+    in_queue: StrictBool = True
 
 
 class SeatPatch(BaseModel):
@@ -109,5 +119,5 @@ class SeatPatch(BaseModel):
     )
 
     name: Name | None = None
-    enabled: bool | None = None
-    in_queue: bool | None = None
+    enabled: StrictBool | None = None
+    in_queue: StrictBool | None = None

@@ -24,7 +24,7 @@ from callcenter.simulator.message import (
 )
 from callcenter.simulator.rtp import Stream
 from callcenter.simulator.sdp import TELEPHONE_EVENT, Sdp, SdpError, answer_to
-from callcenter.simulator.sound import FRAME, Samples, power_at, read_wav, rms
+from callcenter.simulator.sound import FRAME, Samples, is_marked, read_wav, rms
 from callcenter.simulator.transactions import Address, SipTimeout, new_tag
 
 if TYPE_CHECKING:
@@ -125,13 +125,15 @@ class Call:
 
     async def hears(self, frequency: float, level: float = 0.02, timeout: float = 10) -> None:
         """Wait until a tone of `frequency` Hz is heard, at `level` for half a second."""
-        await self.stream.until(lambda: power_at(self._half_second(), frequency) >= level, timeout)
+        await self.stream.until(lambda: is_marked(self._half_second(), frequency, level), timeout)
 
     async def stops_hearing(
         self, frequency: float, level: float = 0.02, timeout: float = 10
     ) -> None:
         """Wait until half a second passes without that tone."""
-        await self.stream.until(lambda: power_at(self._half_second(), frequency) < level, timeout)
+        await self.stream.until(
+            lambda: not is_marked(self._half_second(), frequency, level), timeout
+        )
 
     async def hears_sound(self, level: float = 0.01, timeout: float = 10) -> None:
         """Wait until half a second of sound of at least `level` (RMS) is heard."""

@@ -20,6 +20,11 @@ SEAT_HZ = 679.0
 """The markers: a quarter tone beside every note of the music on hold, and whole numbers, so that
 a second of a marker can be repeated without a break."""
 
+BESIDE_HZ = 8.0
+"""Four bins of half a second away: a tone leaves next to nothing there, and our own voices have
+nothing of their own (see `speech`)."""
+ABOVE = 4.0
+
 Samples = npt.NDArray[np.int16]
 
 _ALAW, _ULAW = 8, 0
@@ -66,6 +71,14 @@ def power_at(samples: Samples, frequency: float) -> float:
         phase = np.exp(-2j * np.pi * frequency / RATE * np.arange(part.size))
         found.append(2 * abs(np.dot(part, phase)) / part.size)
     return float(np.mean(found))
+
+
+def is_marked(samples: Samples, frequency: float, level: float) -> bool:
+    """Whether `samples` hold a tone of `frequency` Hz: at `level` at least, and far above what is
+    beside it, so that a voice or music that passes through the frequency is none."""
+    here = power_at(samples, frequency)
+    beside = max(power_at(samples, frequency + aside) for aside in (-BESIDE_HZ, BESIDE_HZ))
+    return here >= level and here >= ABOVE * beside
 
 
 def read_wav(path: Path) -> Samples:

@@ -168,8 +168,10 @@ async def test_errors_have_their_codes(desk: Desk) -> None:
         await client.delete("/api/seats/8099"),
     ):
         assert code(answer) == (404, "seat_not_found")
-    for body in ({"name": None}, {"name": "  "}, {"secret": "chosen"}, {"enabled": "perhaps"}):
+    for body in ({"name": None}, {"name": "  "}, {"secret": "chosen"}, {"enabled": 1}):
         assert code(await client.patch("/api/seats/8001", json=body)) == (422, "bad_input")
+    for query in ({"limits": 5}, {"limit": 0}, {"limit": "many"}):
+        assert code(await client.get("/api/seats", params=query)) == (422, "bad_input")
 
 
 async def test_pages_join_and_are_in_the_order_of_numbers(desk: Desk) -> None:
