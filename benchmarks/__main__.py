@@ -146,6 +146,7 @@ class Benchmark:
             "error": error,
             **dataclasses.asdict(self.run),
             "ratios": {rate: self.run.ratio(rate) for rate in self.run.rates()},
+            "extra_ms": {rate: self.run.extra_ms(rate) for rate in self.run.rates()},
             "goals": [dataclasses.asdict(goal) for goal in goals(self.run)],
         }
 

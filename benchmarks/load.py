@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.figures import Spread, spread
-from benchmarks.plan import TALK_MS, Plan
+from benchmarks.plan import Plan
 from benchmarks.queue_log import read_from, read_queue_log, size_of
 from benchmarks.side import Side
 from benchmarks.usage import Usage, cpu_of, spent
@@ -82,13 +82,15 @@ class LoadMaker:
             numbers,
             self._speech,
             rate=rate,
-            talk_ms=TALK_MS,
+            talk_ms=1000 * self._plan.talk_seconds,
             port=ports.callers,
             rtp_ports=ports.callers_rtp,
         )
         sampling = asyncio.create_task(_cpu_until_end(callers))
         try:
-            counts = await callers.wait(len(numbers) / rate + SLACK_SECONDS)
+            counts = await callers.wait(
+                len(numbers) / rate + self._plan.talk_seconds + SLACK_SECONDS
+            )
             at_end = side.usage()
             loop = asyncio.get_running_loop()
             ended = loop.time()

@@ -341,6 +341,8 @@ class OpenCall:
         """The anchor is gone, or the PBX with it."""
         if self.closed:
             return
+        if interrupted:
+            by = EndedBy.SYSTEM
         self.company_is([], at)
         for talk in self.talks:
             self.end_talk(talk, at, talk.ended_by)
@@ -368,7 +370,7 @@ class OpenCall:
         self.closed = True
         self.interrupted = interrupted
         self.ended_at = at
-        self.ended_by = EndedBy.SYSTEM if interrupted else by
+        self.ended_by = by
         self.touch(self)
 
     def source_is(self, channel: str) -> EndedBy:

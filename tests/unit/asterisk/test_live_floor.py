@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from panoramisk.message import Message
 
 from callcenter.asterisk import live as live_module
-from callcenter.asterisk.ami import protocol
 from callcenter.asterisk.ami.link import AmiLink, LinkState
+from callcenter.asterisk.ami.protocol import Busy, Connection, PendingAction
 from callcenter.asterisk.live import LiveFloor
 from callcenter.domain.floor import DeviceState, Floor
 from callcenter.domain.ids import Uniqueid
@@ -172,16 +173,18 @@ async def test_a_list_that_never_ends_is_asked_for_again(ami: FakeAmi, make_link
 async def test_a_busy_link_is_not_taken_for_a_lost_one(
     ami: FakeAmi, make_link: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link = make_link()
-    live = LiveFloor(link)
+    live = LiveFloor(make_link())
     await there(live)
-    monkeypatch.setattr(protocol, "MAX_PENDING", 0)
-    again = asyncio.create_task(live.resync())
-    await asyncio.sleep(0)
-    assert live.floor is None
-    monkeypatch.setattr(protocol, "MAX_PENDING", 1000)
-    await again
-    assert live.floor == Floor()
+    busy, send = [Busy("too many actions under way")] * 3, Connection.send
+
+    def sometimes(connection: Connection, action: PendingAction) -> asyncio.Future[list[Message]]:
+        if busy:
+            raise busy.pop()
+        return send(connection, action)
+
+    monkeypatch.setattr(Connection, "send", sometimes)
+    await live.resync()
+    assert (live.floor, busy) == (Floor(), [])
 
 
 async def test_too_much_during_the_snapshot_takes_another(ami: FakeAmi, make_link: Linked) -> None:

@@ -196,6 +196,7 @@ def test_the_ratio_is_of_all_rounds_together() -> None:
         ]
     )
     assert run.ratio(10) == pytest.approx(1.5)
+    assert run.extra_ms(10) == pytest.approx(5.0)
     assert run.ratio(5) is None
 
 
@@ -220,6 +221,11 @@ def test_without_arguments_it_is_the_whole_run() -> None:
     assert plan.sides == ("bare", "product")
 
 
+def test_a_longer_talk_needs_a_lower_rate() -> None:
+    plan = parse_arguments(["--talk", "10", "--rates", "5,10"])
+    assert plan.talk_seconds == 10
+
+
 def test_quick_is_a_short_one() -> None:
     plan = parse_arguments(["--quick", "--only", "bare"])
     assert (plan.rates, plan.seconds, plan.rounds, plan.sides) == ((5, 10), 5, 1, ("bare",))
@@ -237,6 +243,9 @@ def test_quick_is_a_short_one() -> None:
         ["--rounds", "many"],
         ["--ports", "65000"],
         ["--only", "neither"],
+        ["--talk", "0"],
+        ["--talk", "4"],
+        ["--talk", "2", "--seats", "100"],
     ],
 )
 def test_wrong_arguments_end_with_a_sentence(

@@ -65,7 +65,10 @@ def ended(serial: int) -> ChannelEnded:
 async def test_it_is_up_once_the_pbx_has_booted(ami: FakeAmi, make_link: Linked) -> None:
     ami.answers["Login"] = success("Authentication accepted")
     link = make_link()
+    told = heard_by(link)
     await ami.next("Login")
+    ami.say(hangup(1))
+    assert await told.get() == ended(1)
     assert link.state is LinkState.CONNECTING
     assert await link.send(Ping()) == LinkLost(sent=False, reason=link.problem)
     ami.say("Event: FullyBooted\nStatus: Fully Booted")
