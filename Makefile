@@ -15,7 +15,7 @@ export PYTHONUNBUFFERED := 1
 # Settings given on make's command line reach the programs too.
 $(foreach name,$(filter CALLCENTER_%,$(.VARIABLES)),$(eval export $(name)))
 
-.PHONY: run setup demo doctor test check bench venv venv-dev clean help
+.PHONY: run setup demo doctor test check bench venv venv-dev lock clean help
 
 # The signal of Ctrl-C reaches the program itself, which stops everything in order; make waits.
 run: venv
@@ -50,6 +50,16 @@ venv:
 
 venv-dev:
 	@$(PYTHON) -I callcenter/setup/bootstrap.py --dev
+
+# Brings both lock files up to pyproject.toml, for every Python and system it allows; versions that
+# are there stay (make lock LOCK_ARGS=--upgrade). The locks name no host: packages come from the
+# machine's own index.
+lock:
+	@test -x build/lock/bin/uv || { $(PYTHON) -m venv build/lock && build/lock/bin/pip -q install uv; }
+	@for group in "requirements.lock" "requirements-dev.lock --group dev"; do \
+		build/lock/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
+			--extra postgresql $(LOCK_ARGS) -o $$group pyproject.toml || exit 1; \
+	done
 
 clean:
 	rm -rf .venv .venv.lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -17,6 +17,21 @@ class DesiredSeat:
     in_queue: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DesiredMember:
+    """A seat's place in one queue, as the PBX should have it."""
+
+    queue: str
+    extension: Extension
+    name: str
+    """Shown by the PBX; the agent's, or the seat's where nobody has to log in."""
+    level: int = 1
+    """Skill, 1 is best; app_queue's penalty is one less."""
+    paused: bool = False
+    reason: str = ""
+    """Why it is paused: a break's code, ``wrap_up`` …"""
+
+
 def is_seat_extension(extension: str, first_seat: int) -> bool:
     """Whether `extension` has the digits that the dialplan gives to seats.
 

@@ -10,7 +10,9 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from callcenter.access import Actor
 from callcenter.api import error_body
+from callcenter.domain.permissions import Permission
 from callcenter.tokens.service import TokenService
 
 GUARDED = "/api"
@@ -37,7 +39,10 @@ class TokenGate:
         token = bearer(Headers(scope=scope).get("authorization", ""))
         actor = await tokens.check(token) if token else None
         if actor is not None:
-            scope.setdefault("state", {})["actor"] = actor
+            state = scope.setdefault("state", {})
+            state["actor"] = actor
+            # A token stands for the whole API until tokens have roles.
+            state["who"] = Actor(actor, frozenset(Permission))
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
