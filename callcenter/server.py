@@ -36,6 +36,7 @@ def main() -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)  # health asks it for the schema
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per seat that is pushed
     try:
         settings = load_settings()
         app = create_app(settings, load_secrets(settings.secrets_file))
