@@ -18,6 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import wave
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -36,6 +37,7 @@ from callcenter.recordings.models import MediaFile
 from callcenter.setup.deployment import REPOSITORY
 from callcenter.setup.supervisor import programs
 from callcenter.simulator.phone import Phone
+from callcenter.simulator.sound import RATE, tone
 
 BLOCK = 400
 """Ports of one instance: 20 single ones, the rest for RTP (95 calls)."""
@@ -82,6 +84,26 @@ def port_block() -> Iterator[int]:
     raise RuntimeError("no free block of ports")
 
 
+SHORT = (
+    "all-busy", "blocked", "closed", "goodbye", "rating-thanks", "transfer-failed",
+    "voicemail-greeting", "voicemail-thanks",
+)  # fmt: skip
+SHORT_HZ = 523.0
+
+
+def shorten_prompts(settings: Settings) -> None:
+    """Half a second of a tone in place of long prompts: nobody has to listen to them here, and
+    that recorded files take their place is a promise of ours."""
+    folder = settings.home / "prompts-custom" / settings.language
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in SHORT:
+        with wave.open(str(folder / f"{name}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.writeframes(tone(SHORT_HZ, 0.5).tobytes())
+
+
 class System:
     """A running instance. `seats` and `api` are there once it is started."""
 
@@ -117,6 +139,7 @@ class System:
     # -- life ---------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        shorten_prompts(self.settings)
         self.prepared = await asyncio.to_thread(prepare, self.settings)
         self.database = Database(self.settings.db_url)
         self._stack.push_async_callback(self.database.close)
@@ -143,9 +166,7 @@ class System:
 
     def begin(self, part: str) -> None:
         """Start `part` as the supervisor would."""
-        commands = {
-            one.name: one.command for one in programs(self.settings, self.prepared.toolbox)
-        }
+        commands = {one.name: one.command for one in programs(self.settings, self.prepared.toolbox)}
         environment = {
             key: value for key, value in os.environ.items() if not key.startswith("CALLCENTER_")
         }

@@ -52,9 +52,7 @@ async def test_keys_cannot_send_a_citizen_outside(stories: Stories) -> None:
     talk = await stories.talk(seat)
     await talk.taken.dtmf("##" + OUTSIDE + "#")
     # The number does not exist here: the citizen waits a moment, then both are together again.
-    await asyncio.gather(
-        talk.out.stops_hearing(SEAT_HZ), talk.taken.stops_hearing(CALLER_HZ)
-    )
+    await asyncio.gather(talk.out.stops_hearing(SEAT_HZ), talk.taken.stops_hearing(CALLER_HZ))
     await stories.speak(talk.out, talk.taken)
     await talk.out.hang_up()
     told = await stories.answered_story(talk.number, seat.user)

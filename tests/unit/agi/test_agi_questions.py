@@ -30,6 +30,9 @@ from callcenter.db.migrate import upgrade_async
 from callcenter.domain.opening import ALWAYS, Calendar, Span
 from callcenter.opening.service import NotedCalendar, OpeningService
 
+# A hanging server is what is tested for, and uvloop lets no signal end a test.
+pytestmark = pytest.mark.timeout(60, method="thread")
+
 # Noon in the city, a Tuesday.
 NOW = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 24)

@@ -24,6 +24,9 @@ from agi.watchdog import EXIT_BAD_SETTING, Watchdog
 from callcenter.config import Settings
 from callcenter.db.migrate import upgrade_async
 
+# A hanging server is what is tested for, and uvloop lets no signal end a test.
+pytestmark = pytest.mark.timeout(60, method="thread")
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 HANG_SECONDS = 2.0
 """More than the default would do: the machine may be busy, and a beat late by itself."""

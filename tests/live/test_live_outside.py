@@ -1,0 +1,112 @@
+"""Outside numbers that the settings allow: over the API, by keys and by the phone's own transfer.
+
+The carrier is a phone of ours at an address of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from callcenter.simulator.phone import Phone
+from tests.live.live_stories import Stories
+from tests.live.live_told import Told
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.timeout(60),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+CARRIER = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
+CARRIER_PORT = 5060
+"""One of 16 million addresses of this machine, so that two runs do not meet."""
+NUMBER = "02161234567"
+SETTINGS = {
+    "trunk_host": f"{CARRIER}:{CARRIER_PORT}",
+    "outbound_patterns": "_021XXXXXXXX",
+}
+
+
+@asynccontextmanager
+async def carrier(stories: Stories) -> AsyncIterator[Phone]:
+    """Who takes calls to the telephone network."""
+    phone = Phone(*stories.system.sip, "carrier", local_address=CARRIER)
+    phone.local_port = CARRIER_PORT
+    async with phone:
+        yield phone
+
+
+def assert_sent_outside(told: Told, seat: str, kind: str) -> None:
+    assert told.seats == [seat, NUMBER]
+    assert [(t.kind, t.target, t.how) for t in told.transfers] == [(kind, NUMBER, "completed")]
+    assert len(told.cases) == 1
+
+
+async def test_a_seat_sends_a_citizen_to_an_allowed_number_over_the_api(stories: Stories) -> None:
+    async with carrier(stories) as outside:
+        seat = await stories.seat()
+        talk = await stories.talk(seat)
+        await stories.transfer(talk.number, kind="blind", target=NUMBER)
+        taken = await stories.answer(outside, talk.out)
+        await talk.out.hang_up()
+        await taken.ended()
+        told = await stories.answered_story(talk.number, seat.user, NUMBER)
+        assert_sent_outside(told, seat.user, "blind")
+
+
+async def test_a_seat_sends_a_citizen_to_an_allowed_number_by_keys(stories: Stories) -> None:
+    async with carrier(stories) as outside:
+        seat = await stories.seat()
+        talk = await stories.talk(seat)
+        await talk.taken.dtmf("##" + NUMBER)
+        await stories.answer(outside, talk.out)
+        await talk.out.hang_up()
+        told = await stories.answered_story(talk.number, seat.user, NUMBER)
+        assert_sent_outside(told, seat.user, "blind")
+
+
+async def test_a_seat_consults_an_allowed_number_and_leaves(stories: Stories) -> None:
+    async with carrier(stories) as outside:
+        seat = await stories.seat()
+        talk = await stories.talk(seat)
+        asking = asyncio.create_task(stories.transfer(talk.number, kind="attended", target=NUMBER))
+        asked = await outside.next_call(15)
+        await asked.answer()
+        asked.say(stories.seat_voice, repeat=True)
+        await asking
+        await stories.transfer_step(talk.number, "complete")
+        await stories.speak(talk.out, asked)
+        await talk.out.hang_up()
+        told = await stories.answered_story(talk.number, seat.user, NUMBER)
+        assert_sent_outside(told, seat.user, "attended")
+
+
+async def test_an_outside_number_that_is_busy_gives_the_citizen_back(stories: Stories) -> None:
+    async with carrier(stories) as outside:
+        outside.refuse_with = 486
+        seat = await stories.seat()
+        talk = await stories.talk(seat)
+        sending = asyncio.create_task(talk.taken.refer(NUMBER))
+        await stories.answer(seat, talk.out, timeout=20)
+        await sending
+        await talk.out.hang_up()
+        told = await stories.answered_story(talk.number, seat.user, seat.user)
+        assert [t.how for t in told.transfers] == ["returned"]
+
+
+@pytest.mark.parametrize("number", ["02261234567", "021612345678", "110"])
+async def test_any_other_number_is_refused_in_words(stories: Stories, number: str) -> None:
+    seat = await stories.seat()
+    talk = await stories.talk(seat)
+    path = f"/api/calls/{await stories.call_id(talk.number)}/transfer"
+    answer = await stories.system.api.post(path, json={"kind": "blind", "target": number})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "target_not_allowed"
+    await stories.speak(talk.out, talk.taken)
+    await talk.out.hang_up()
+    await stories.answered_story(talk.number, seat.user)

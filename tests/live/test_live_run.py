@@ -1,0 +1,137 @@
+"""``callcenter run``: the line `ready`, what it starts again, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from callcenter.config import Settings
+from callcenter.setup.deployment import REPOSITORY
+from callcenter.setup.supervisor import MARK
+from callcenter.setup.toolbox import Toolbox
+from tests.live.live_system import SINGLES, port_block, short_home
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+
+READY_SECONDS = 60
+
+
+class Instance:
+    """One `callcenter run` and what it says."""
+
+    def __init__(self, home: Path, process: asyncio.subprocess.Process) -> None:
+        self.home = home
+        self.process = process
+        self.said: list[str] = []
+
+    async def until(self, pattern: str, seconds: float = READY_SECONDS) -> str:
+        """The next line that begins with `pattern`."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(seconds):
+            while line := (await self.process.stdout.readline()).decode():
+                self.said.append(line)
+                if re.match(pattern, line):
+                    return line
+        raise AssertionError("it ended: " + "".join(self.said))
+
+    def programs(self) -> list[psutil.Process]:
+        """What runs for this home, but for the command itself."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                mine = process.environ().get(MARK) == str(self.home)
+            except (psutil.Error, OSError):
+                continue
+            if mine and process.pid != self.process.pid:
+                found.append(process)
+        return found
+
+    def one(self, *words: str) -> psutil.Process:
+        """The program with all of `words` in its command."""
+        found = [
+            process
+            for process in self.programs()
+            if all(any(word in part for part in process.cmdline()) for word in words)
+        ]
+        assert found, words
+        return min(found, key=lambda process: process.pid)
+
+
+@asynccontextmanager
+async def running(cache: Path) -> AsyncIterator[Instance]:
+    home = short_home()
+    with port_block() as base:
+        ports = {
+            f"CALLCENTER_{name.upper()}_PORT": str(base + at) for at, name in enumerate(SINGLES)
+        }
+        environment = {
+            **{key: value for key, value in os.environ.items() if "CALLCENTER" not in key},
+            **ports,
+            "CALLCENTER_RTP_START": str(base + 20),
+            "CALLCENTER_RTP_END": str(base + 99),
+            "CALLCENTER_HOME": str(home),
+            "CALLCENTER_CACHE": str(cache),
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "callcenter.cli", "run",
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        instance = Instance(home, process)
+        try:
+            yield instance
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+                await process.wait()
+
+
+async def test_it_says_ready_starts_again_what_dies_and_stops_all_of_it(toolbox: Toolbox) -> None:
+    async with running(Settings(_env_file=None).cache) as instance:
+        await instance.until("ready")
+        said = "".join(instance.said)
+        assert "one-time password" in said
+        assert "8001" in said
+        for file in ("secrets.env", "api-token"):
+            assert (instance.home / file).stat().st_mode & 0o777 == 0o600
+        for words in (("asterisk", "-f"), ("agi",), ("callcenter.server",)):
+            before = instance.one(*words)
+            before.kill()
+            async with asyncio.timeout(30):
+                while True:
+                    await asyncio.sleep(0.1)  # another process starts it
+                    try:
+                        if instance.one(*words).pid != before.pid:
+                            break
+                    except AssertionError:
+                        continue
+        instance.process.send_signal(signal.SIGINT)
+        await instance.until("stopped", 40)
+        assert await instance.process.wait() == 0
+        assert instance.programs() == []
+
+
+async def test_a_second_one_of_the_same_home_is_told_so(toolbox: Toolbox) -> None:
+    async with running(Settings(_env_file=None).cache) as instance:
+        await instance.until("ready")
+        second = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "callcenter.cli", "run",
+            cwd=REPOSITORY,
+            env={**os.environ, "CALLCENTER_HOME": str(instance.home)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await second.communicate()
+        assert second.returncode == 2
+        assert "runs already" in output.decode()
