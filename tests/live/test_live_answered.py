@@ -10,6 +10,7 @@ from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import SEAT_HZ
 from tests.live.live_stories import HOTLINE, Stories, assert_not_silent
 from tests.live.live_system import new_number
+from tests.live.live_told import told_about
 
 pytestmark = [
     pytest.mark.live,
@@ -113,6 +114,36 @@ async def test_two_calls_at_once_for_one_seat_are_answered_one_after_the_other(
     await stories.answered_story(first.number, seat.user)
     second = await stories.answered_story(citizen.user, seat.user)
     assert [ring.how for ring in second.rings] == ["answered"]
+
+
+async def test_who_waited_in_vain_before_goes_first(stories: Stories) -> None:
+    seat = await stories.seat()
+    seat.refuse_with = 486
+    first, out = await stories.dial()
+    await out.answered()
+    await asyncio.sleep(0.5)
+    await out.hang_up()
+    await stories.told(first.user)
+    patient, waiting = await stories.dial()
+    await waiting.answered()
+    again = await first.dial(HOTLINE)
+    await again.answered()
+    # Both are in the queue once the PBX has offered each of them: the ledger has both visits.
+    await stories.system.until(lambda: two_wait(stories, patient.user, first.user), 10)
+    seat.refuse_with = 0
+    taken = await stories.answer(seat, again)
+    assert taken.caller == first.user
+    await again.hang_up()
+    await stories.answer(seat, waiting)
+    await waiting.hang_up()
+    await stories.answered_story(first.user, seat.user)
+    await stories.answered_story(patient.user, seat.user)
+
+
+async def two_wait(stories: Stories, *numbers: str) -> bool:
+    """Whether the newest call of each of `numbers` waits in the queue."""
+    found = [await told_about(stories.system.database, number) for number in numbers]
+    return all(calls and calls[0].visits and calls[0].visits[-1].how is None for calls in found)
 
 
 async def auto_answer(stories: Stories, seat: Phone, count: int) -> None:
