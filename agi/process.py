@@ -28,6 +28,7 @@ from callcenter.config import Settings, load_settings
 from callcenter.db.engine import Database
 from callcenter.errors import SetupError
 from callcenter.opening.service import OpeningService
+from callcenter.queues.service import QueueService
 from callcenter.voicemail.acceptance import VoiceMessageAcceptance
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def make_questions(settings: Settings, database: Database, clock: Clock) -> dict
             settings,
             BlocklistService(database, clock),
             OpeningService(database, settings.time_zone, clock),
+            QueueService(database, settings, clock),
             calls,
             clock,
         ),

@@ -91,6 +91,8 @@ class Plan:
     """From the PBX's answer to the caller's hang-up."""
     ports: Ports
     sides: tuple[str, ...] = ("bare", "product")
+    product_settings: tuple[tuple[str, str], ...] = ()
+    """Settings that the product gets beside those of `benchmarks.product`: name and value."""
     keep: bool = False
     """Leave the folder of the run for a look at it."""
 
@@ -131,6 +133,13 @@ def _between(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError("write NAME=VALUE, like recording_format=flac")
+    return name.lower().removeprefix("callcenter_"), value
+
+
 def parse_arguments(arguments: Sequence[str]) -> Plan:
     """The plan that `arguments` ask for; ends with exit code 2 and a sentence if they are wrong."""
     parser = argparse.ArgumentParser(
@@ -152,6 +161,14 @@ def parse_arguments(arguments: Sequence[str]) -> Plan:
     parser.add_argument(
         "--quick", action="store_true", help="a look in a minute: 5,10 for 5 s, once"
     )
+    parser.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the product, to see what it costs",
+    )
     parser.add_argument("--keep", action="store_true", help="leave the run's folder")
     given = parser.parse_args(arguments)
     if given.quick:
@@ -171,5 +188,6 @@ def parse_arguments(arguments: Sequence[str]) -> Plan:
         talk_seconds=given.talk,
         ports=Ports(given.ports),
         sides=(given.only,) if given.only else ("bare", "product"),
+        product_settings=tuple(given.set),
         keep=given.keep,
     )

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+from pydantic import ValidationError
 from sqlalchemy import func, select
 
 from benchmarks.plan import FIRST_SEAT, HOTLINE, RING_MS, BenchFailed, Plan
@@ -48,7 +49,10 @@ def forget_settings() -> None:
 
 
 def make_settings(plan: Plan, home: Path) -> Settings:
-    """The product's settings for this run, also written where its programs read them."""
+    """The product's settings for this run, also written where its programs read them.
+
+    `BenchFailed` if one of the plan's cannot be.
+    """
     first_rtp, last_rtp = plan.ports.pbx_rtp
     values: dict[str, object] = {
         **plan.ports.of_product(),
@@ -61,11 +65,19 @@ def make_settings(plan: Plan, home: Path) -> Settings:
         "recording_notice": False,
         "queue_wrapup_seconds": 0,
         "queue_max_waiting": 1000,
+        **dict(plan.product_settings),
     }
+    unknown = values.keys() - Settings.model_fields.keys()
+    if unknown:
+        raise BenchFailed(f"the product has no setting {', '.join(sorted(unknown))}")
     home.mkdir(parents=True, exist_ok=True)
     lines = [f"CALLCENTER_{name.upper()}={value}\n" for name, value in values.items()]
     (home / "callcenter.env").write_text("".join(lines), encoding="utf-8")
-    return Settings(_env_file=home / "callcenter.env", home=home)
+    try:
+        return Settings(_env_file=home / "callcenter.env", home=home)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BenchFailed(f"--set {first['loc'][0]}: {first['msg']}") from error
 
 
 class Product:

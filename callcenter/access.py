@@ -1,35 +1,28 @@
 """How an endpoint says who may use it, and how it learns who asks.
 
-The gate before all endpoints (`callcenter.tokens.middleware`) finds out who asks; an endpoint
-names its permission: ``dependencies=[requires(Permission.SEAT_WRITE)]``. An endpoint of ``/api``
-that names none is a failed test.
+The gate before all endpoints (`callcenter.gate`) finds out who asks; an endpoint names its
+permission: ``dependencies=[requires(Permission.SEAT_WRITE)]``. An endpoint of ``/api`` that names
+none is a failed test. Those few that nobody can be logged in for stand in `OPEN_PATHS` and say
+``dependencies=[OPEN]``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from callcenter.domain.permissions import Permission, Role
+from callcenter.actor import Actor, acting, present_actor
+from callcenter.domain.permissions import Permission
 from callcenter.errors import Forbidden, Unauthenticated
 
+__all__ = [
+    "OPEN", "OPEN_PATHS", "Actor", "Open", "Requires", "Who", "acting", "actor_of",
+    "present_actor", "requires",
+]  # fmt: skip
 
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who asks."""
-
-    name: str
-    """The token's name, or the user's login."""
-    permissions: frozenset[Permission] = field(default_factory=frozenset)
-    roles: frozenset[Role] = frozenset()
-    user_id: int | None = None
-    """None for a machine's token."""
-
-    def may(self, permission: Permission) -> bool:
-        """Whether the permission is theirs."""
-        return permission in self.permissions
+OPEN_PATHS = frozenset({"/api/login", "/api/oidc", "/api/oidc/login", "/api/oidc/callback"})
+"""Reached without a token or session; exactly the routes that carry `OPEN`."""
 
 
 def actor_of(request: Request) -> Actor:
@@ -47,8 +40,14 @@ class Requires:
         self.permission = permission
 
     async def __call__(self, request: Request) -> Actor:
-        """Let pass, or `Forbidden` ``forbidden`` with the permission that is missing."""
+        """Let pass, or `Forbidden`: ``password_change_required``, or ``forbidden`` with the
+        permission that is missing."""
         who = actor_of(request)
+        if who.must_change_password and self.permission is not Permission.SELF:
+            raise Forbidden(
+                "choose a password of your own first: POST /api/password",
+                code="password_change_required",
+            )
         if not who.may(self.permission):
             raise Forbidden(
                 f"this needs the permission {self.permission}, which {who.name} has not",
@@ -57,10 +56,20 @@ class Requires:
         return who
 
 
+class Open:
+    """Marks an endpoint that strangers may reach."""
+
+    async def __call__(self) -> None:
+        """Let pass."""
+
+
 def requires(permission: Permission) -> Any:
     """For ``dependencies=[…]`` of a route."""
     return Depends(Requires(permission))
 
+
+OPEN: Any = Depends(Open())
+"""For ``dependencies=[…]`` of a route in `OPEN_PATHS`."""
 
 Who = Annotated[Actor, Depends(actor_of)]
 """An endpoint's parameter for who asks."""

@@ -25,6 +25,10 @@ import callcenter.health.endpoints
 import callcenter.opening.endpoints
 import callcenter.recordings.endpoints
 import callcenter.seats.endpoints
+import callcenter.tokens.endpoints
+import callcenter.trail.endpoints
+import callcenter.users.endpoints
+import callcenter.users.session_endpoints
 import callcenter.voicemail.endpoints
 from callcenter.api import error_body, install_error_handlers
 from callcenter.asterisk.ami.link import AmiLink, LinkConfig
@@ -41,6 +45,7 @@ from callcenter.cases.service import CaseService
 from callcenter.config import Settings
 from callcenter.db.engine import Database
 from callcenter.domain.ledger import LedgerChanges
+from callcenter.gate import Gate
 from callcenter.health.live_parts import (
     journal_health,
     link_health,
@@ -74,8 +79,11 @@ from callcenter.recordings.worker import MediaWorker
 from callcenter.seats.service import SeatService
 from callcenter.secrets import Secrets
 from callcenter.supervised import Supervised
-from callcenter.tokens.middleware import TokenGate
 from callcenter.tokens.service import TokenService
+from callcenter.trail.service import Trail
+from callcenter.users.passwords import Passwords
+from callcenter.users.service import UserService
+from callcenter.users.sessions import SessionService
 from callcenter.voicemail.service import VoiceMessageService
 
 _ROUTERS: tuple[APIRouter, ...] = (
@@ -87,13 +95,17 @@ _ROUTERS: tuple[APIRouter, ...] = (
     callcenter.seats.endpoints.router,
     callcenter.blocklist.endpoints.router,
     callcenter.opening.endpoints.router,
+    callcenter.users.session_endpoints.router,
+    callcenter.users.endpoints.router,
+    callcenter.tokens.endpoints.router,
+    callcenter.trail.endpoints.router,
 )
 """Everything under ``/api``."""
 
 _TOKEN_DOC = HTTPBearer(
     auto_error=False, description="A token: in the home's api-token, or `callcenter token create`."
 )
-"""For the API's description only: `TokenGate` is what guards."""
+"""For the API's description only: `Gate` is what guards."""
 
 
 class ErrorFacts(BaseModel):
@@ -118,7 +130,12 @@ class ErrorOut(BaseModel):
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorOut, "description": "The body is no text: code `http_error`."},
-    401: {"model": ErrorOut, "description": "No valid token: code `unauthenticated`."},
+    401: {"model": ErrorOut, "description": "No valid token or session: `unauthenticated`."},
+    403: {
+        "model": ErrorOut,
+        "description": "Codes `forbidden` (`details.permission` is missing), `csrf_failed`,"
+        " `password_change_required`.",
+    },
     413: {"model": ErrorOut, "description": "More bytes than the setting: code `too_large`."},
     422: {"model": ErrorOut, "description": "The request is wrong: `bad_input` and others."},
 }
@@ -135,7 +152,7 @@ def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
         # Outermost first: times hold for every answer, and no stranger's body is read.
         middleware=[
             Middleware(RequestTimes, observe=metrics.request_done),
-            Middleware(TokenGate),
+            Middleware(Gate, settings=settings),
             Middleware(SizeLimit, limit=settings.request_max_bytes),
         ],
     )
@@ -185,7 +202,11 @@ async def _build(
     ari = AriClient.of(settings, secrets.ari_password)
     stack.push_async_callback(ari.close)
 
+    state.trail = Trail(database)
     state.tokens = TokenService(database)
+    passwords = Passwords(settings)
+    users = state.users = UserService(database, passwords, publish=broadcast.publish)
+    state.sessions = SessionService(database, settings, users, passwords)
     state.blocklist = BlocklistService(database)
     state.opening = OpeningService(database, settings.time_zone)
     seats = state.seats = SeatService(database, settings)

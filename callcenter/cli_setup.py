@@ -16,6 +16,7 @@ from typing import Any
 from callcenter.config import Settings, TrunkMode
 from callcenter.db.engine import Database
 from callcenter.db.migrate import head_revision, upgrade_async
+from callcenter.domain.queues import PbxQueues
 from callcenter.domain.seating import DesiredSeat
 from callcenter.errors import SetupError
 from callcenter.secrets import Secrets, ensure_secrets
@@ -86,13 +87,13 @@ def prepare(settings: Settings) -> Prepared:
         asyncio.run(upgrade_async(settings.db_url))
         current.result = f"schema {head_revision()}"
     with step("first rows") as current:
-        seats, token_is_new = asyncio.run(_first_rows(settings))
+        seats, queues, token_is_new = asyncio.run(_first_rows(settings, secrets))
         token = "made" if token_is_new else "kept"
         current.result = f"{len(seats)} seats, API token {token}"
     with step("prompts") as current:
         _render_prompts(settings, toolbox, current.progress)
     with step("configuration") as current:
-        write_configuration(settings, secrets, toolbox)
+        write_configuration(settings, secrets, toolbox, queues)
         current.result = f"{settings.asterisk_dir / 'etc'}"
     return Prepared(settings, secrets, toolbox, seats)
 
@@ -139,7 +140,9 @@ def warn_about_own_name() -> None:
     )
 
 
-async def _first_rows(settings: Settings) -> tuple[Sequence[DesiredSeat], bool]:
+async def _first_rows(
+    settings: Settings, secrets: Secrets
+) -> tuple[Sequence[DesiredSeat], PbxQueues, bool]:
     had_token = settings.token_file.exists()
     database = Database(settings.db_url)
     try:
@@ -147,7 +150,12 @@ async def _first_rows(settings: Settings) -> tuple[Sequence[DesiredSeat], bool]:
         await seats.ensure_first()
         tokens = import_module("callcenter.tokens.service").TokenService(database)
         await tokens.ensure_first(settings.token_file)
-        return await seats.desired(), not had_token
+        passwords = import_module("callcenter.users.passwords").Passwords(settings)
+        users = import_module("callcenter.users.service").UserService(database, passwords)
+        await users.ensure_first_admin(secrets)
+        queues = import_module("callcenter.queues.service").QueueService(database, settings)
+        await queues.ensure_first()
+        return await seats.desired(), await queues.pbx(), not had_token
     finally:
         await database.close()
 
@@ -174,7 +182,7 @@ def summary(prepared: Prepared) -> list[str]:
     shown = admin_shown_file(settings)
     if not shown.exists():
         password = prepared.secrets.admin_password
-        lines.append(f"admin      one-time password {password} (said this once)")
+        lines.append(f"admin      login admin, one-time password {password} (said this once)")
         with suppress(OSError):
             shown.touch()
     lines += [f"logs       {settings.log_dir}", ""]

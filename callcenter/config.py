@@ -8,6 +8,7 @@ nothing else.
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import ip_network
@@ -17,9 +18,12 @@ from typing import Annotated, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from callcenter.domain.dialling import to_regex
 from callcenter.errors import SetupError
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+PortOrOff = Annotated[int, Field(ge=0, le=65535)]
+"""0: nobody listens."""
 
 
 class TrunkMode(StrEnum):
@@ -75,6 +79,19 @@ class Settings(BaseSettings):
     # -- addresses and ports ----------------------------------------------------------------
     sip_bind: str = Field("0.0.0.0", description="Where phones and the trunk reach us.")  # noqa: S104
     sip_port: Port = 5060
+    sip_tls_port: PortOrOff = 5061
+    """Phones that speak SIP over TLS; 0 turns it off."""
+    wss_port: PortOrOff = 8089
+    """Browser phones: SIP over WebSocket over TLS, on `sip_bind`; 0 turns it off."""
+    tls_certificate: str = Field("", description="PEM file, with its chain; empty: self-signed.")
+    tls_key: str = Field("", description="PEM file of its private key, without a passphrase.")
+    webrtc_url: str = Field(
+        "",
+        pattern=r"^(wss?://\S+)?$",
+        description="Where browsers reach `wss_port` through a proxy.",
+    )
+    ice_servers: Annotated[tuple[str, ...], NoDecode] = ()
+    """STUN servers for browser phones outside our network, ``stun:host:port``, comma-separated."""
     rtp_start: Port = 10000
     rtp_end: Port = 12000
     """2,000 ports carry 1,000 legs: 500 calls in conversation at once."""
@@ -153,14 +170,32 @@ class Settings(BaseSettings):
     ami_queue_events: int = Field(20000, ge=100, description="~1 s of a PBX at its limit.")
     reconcile_seconds: float = Field(60.0, gt=0, le=3600, description="PBX matched at least so.")
 
+    # -- agents -----------------------------------------------------------------------------
+    agents_required: bool = Field(
+        False, description="A seat takes calls only while somebody is logged in to it."
+    )
+    wrap_up_seconds: int = Field(
+        30, ge=0, le=3600, description="After a talk, unless its queue says otherwise; 0: none."
+    )
+    ring_no_answer_limit: int = Field(
+        2,
+        ge=1,
+        le=20,
+        description="Calls left ringing, and the seat is on a break: once is a slip.",
+    )
+
     # -- journal ----------------------------------------------------------------------------
-    journal_poll_ms: int = Field(50, ge=5, le=1000, description="Half of the 100 ms promised.")
+    journal_poll_ms: int = Field(
+        70, ge=5, le=1000, description="Within the 100 ms promised; one commit costs 4 ms of CPU."
+    )
     journal_batch_rows: int = Field(4000, ge=1, le=100000, description="Rows per transaction.")
     journal_rotate_mib: int = Field(256, ge=1, le=4096, description="~1 million rows a file.")
     journal_keep_days: int = Field(400, ge=1, description="A year's ledger can be rebuilt.")
 
     # -- recordings -------------------------------------------------------------------------
-    recording_format: AudioFormat = AudioFormat.OPUS
+    recording_format: AudioFormat = AudioFormat.FLAC
+    """FLAC keeps what was heard, bit for bit, at a thirtieth of Opus' CPU (0.3 against 9.7 ms for a
+    second of talk) and three times its room: see docs/decisions/0011."""
     recording_keep_wav: bool = Field(False, description="Keep the PBX's own WAV beside it.")
     recording_short_tolerance_ms: int = Field(
         1500, ge=0, description="File may be shorter than the bridged time by this."
@@ -178,14 +213,85 @@ class Settings(BaseSettings):
     recording_keep_days: int = Field(1095, ge=1, description="Three years; a city sets its own.")
     recording_free_floor_mib: int = Field(2048, ge=0, description="Oldest go below this.")
 
+    # -- call-backs -------------------------------------------------------------------------
+    callback_attempts: int = Field(
+        3, ge=1, le=20, description="Then a missed caller is not called any more."
+    )
+    callback_retry_minutes: int = Field(
+        30, ge=1, le=1440, description="After an attempt in vain: who was busy is free by then."
+    )
+    callback_taken_minutes: int = Field(
+        30, ge=1, le=1440, description="A task that was taken and forgotten is free again."
+    )
+    callback_ring_seconds: int = Field(
+        20, ge=5, le=60, description="The agent's own phone rings so long, then nobody is called."
+    )
+
     # -- API --------------------------------------------------------------------------------
     database_url: str = Field("", description="Empty: SQLite in the home.")
     page_size_max: int = Field(200, ge=10, le=1000)
     request_max_bytes: int = Field(1_048_576, ge=1024, description="A case is text: 1 MiB.")
+    public_url: str = Field(
+        "", pattern=r"^(https?://[^/\s]+)?$", description="Of the browser; for a proxy and OIDC."
+    )
+    cookie_secure: bool = Field(
+        False, description="True behind a TLS proxy: cookies go over TLS alone."
+    )
+    session_idle_minutes: int = Field(
+        60, ge=5, le=1440, description="A screen asks every few seconds; this one is left."
+    )
+    session_hours: int = Field(12, ge=1, le=168, description="A shift with its overtime.")
+    argon2_memory_kib: int = Field(
+        19456, ge=8192, le=1048576, description="OWASP's least for 2 passes: 25 ms a login."
+    )
+    argon2_passes: int = Field(2, ge=1, le=20, description="750 log in as a shift begins.")
+    known_device_days: int = Field(
+        90, ge=1, le=3650, description="So long a browser or address is known: a long leave."
+    )
+    oidc_issuer: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="Identity provider; empty: passwords only."
+    )
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_roles_claim: str = Field("roles", description="Claim with the groups; a.b.c goes deeper.")
+    oidc_role_map: Annotated[tuple[str, ...], NoDecode] = ()
+    """``group=role``, comma-separated; a group called like a role needs no line."""
     seats: int = Field(6, ge=1, le=2000, description="Seats made at first run.")
     first_seat: int = Field(8001, ge=1000, le=89999)
 
-    @field_validator("trunk_match", "extra_numbers", "outbound_patterns", mode="before")
+    # -- shifts and forecast ----------------------------------------------------------------
+    members_by_shift: bool = Field(
+        False, description="Callers are offered only to agents whose shift runs."
+    )
+    shift_min_rest_hours: float = Field(
+        11.0, ge=0, le=48, description="Between two shifts; 11 h leave room for a night's sleep."
+    )
+    shift_max_days_in_a_row: int = Field(
+        6, ge=1, le=31, description="Labour Law, Article 38: at least one day off a week."
+    )
+    shift_min_covered: int = Field(1, ge=1, le=2000, description="Seats, while the line is open.")
+    shift_grace_seconds: int = Field(
+        300, ge=0, le=3600, description="Later, or gone earlier, is told as late or early."
+    )
+    shift_watch_seconds: float = Field(
+        10.0, gt=0, le=600, description="How late the queue may follow a changed rota."
+    )
+    forecast_weeks: int = Field(8, ge=1, le=104, description="History; older calls tell less.")
+    forecast_patience_seconds: float = Field(
+        120.0, gt=0, le=3600, description="Mean patience, until enough callers have given up."
+    )
+    forecast_shrinkage: float = Field(
+        0.15, ge=0, lt=0.9, description="Share of a shift not at the seat: breaks, training."
+    )
+
+    @field_validator(
+        "trunk_match",
+        "extra_numbers",
+        "outbound_patterns",
+        "ice_servers",
+        "oidc_role_map",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -199,6 +305,21 @@ class Settings(BaseSettings):
             ip_network(part, strict=False)
         return value
 
+    @field_validator("outbound_patterns")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            to_regex(part)
+        return value
+
+    @field_validator("extra_numbers")
+    @classmethod
+    def _numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            if re.fullmatch(r"\+?[0-9]{3,15}", part) is None:
+                raise ValueError(f"{part!r} is no number: 3 to 15 digits, + may stand before them")
+        return value
+
     @field_validator("home", "cache")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -208,6 +329,8 @@ class Settings(BaseSettings):
     def _consistent(self) -> Self:
         if self.rtp_end - self.rtp_start < 20:
             raise ValueError("rtp_end must be at least 20 above rtp_start")
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key belong together: set both or neither")
         if self.trunk_mode is TrunkMode.IP and not self.trunk_match:
             raise ValueError("trunk_mode=ip needs trunk_match, the carrier's addresses")
         if self.trunk_mode is TrunkMode.REGISTER and not (
@@ -223,6 +346,11 @@ class Settings(BaseSettings):
     def asterisk_dir(self) -> Path:
         """Everything that belongs to the PBX of this instance."""
         return self.home / "asterisk"
+
+    @cached_property
+    def tls_dir(self) -> Path:
+        """The self-signed certificate and its key."""
+        return self.home / "tls"
 
     @cached_property
     def journal_dir(self) -> Path:

@@ -81,6 +81,13 @@ class TooLarge(CallcenterError):
     code = "too_large"
 
 
+class TooManyRequests(CallcenterError):
+    """Come back later; ``details.retry_after_seconds`` says when."""
+
+    status = 429
+    code = "too_many_requests"
+
+
 class PbxUnavailable(CallcenterError):
     """The PBX link is down; nothing was done."""
 

@@ -25,6 +25,8 @@ BACKLOG = 512
 IDLE_SECONDS = 30
 """Longer than a screen that polls is silent."""
 EXIT_ERROR = 2
+NICE = 5
+"""Below the PBX and the AGI server, above the compressing threads."""
 
 
 def main() -> None:
@@ -43,6 +45,8 @@ def main() -> None:
     except CallcenterError as error:
         sys.stderr.write(f"{error.message}\n")
         sys.exit(EXIT_ERROR)
+    # Sound and answers to the dialplan come first: a caller hears them, a screen can wait.
+    os.nice(NICE)
     # uvicorn stops on these by itself and raises them again when all is done: then it is no
     # death by a signal but the end.
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""``route``: what happens to this caller (blocked, closed, queue) and with which priority."""
+"""``route``: what happens to this caller (blocked, closed, which queue) and with which priority."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from callcenter.domain.ids import call_id
 from callcenter.domain.phone import normalise
 from callcenter.domain.routing import EarlierCall, RouteFacts, decide_route
 from callcenter.opening.service import OpeningService
+from callcenter.queues.service import QueueService
 
 
 class RouteQuestion:
@@ -24,11 +25,12 @@ class RouteQuestion:
         settings: Settings,
         blocklist: BlocklistService,
         opening: OpeningService,
+        queues: QueueService,
         calls: RecentCalls,
         clock: Clock,
     ) -> None:
         self._node = settings.node
-        self._queue = settings.hotline_number
+        self._queues = queues
         self._window = timedelta(minutes=settings.priority_minutes)
         self._blocklist = blocklist
         self._opening = opening
@@ -36,7 +38,9 @@ class RouteQuestion:
         self._clock = clock
 
     async def __call__(self, request: Request) -> Mapping[str, str]:
-        """``CC_ROUTE``, ``CC_QUEUE``, ``CC_PRIORITY``."""
+        """``CC_ROUTE``, ``CC_QUEUE``, ``CC_PRIORITY``; the argument is the number dialled."""
+        dialled = request.args[0] if request.args else ""
+        queue = await self._queues.queue_of_number(dialled)
         number = normalise(request.caller_number)
         now = self._clock()
         blocked = await self._blocklist.is_blocked(number)
@@ -49,7 +53,7 @@ class RouteQuestion:
                 but_not=call_id(self._node, request.uniqueid),
             )
         facts = RouteFacts(anonymous=not number, blocked=blocked, open=is_open, earlier=earlier)
-        decision = decide_route(facts, queue=self._queue, priority_window=self._window, now=now)
+        decision = decide_route(facts, queue=queue, priority_window=self._window, now=now)
         return {
             "CC_ROUTE": decision.route.value,
             "CC_QUEUE": decision.queue,

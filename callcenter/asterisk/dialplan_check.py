@@ -24,21 +24,23 @@ QUEUE_EXIT_CONTEXT = "queue-exit"
 """Reached by the key of queues.conf, from every context that queues."""
 
 DIALLING = frozenset(
-    {"Dial", "Originate", "Transfer", "BlindTransfer", "Page", "ChanSpy", "FollowMe"}
+    {"Dial", "Originate", "Transfer", "BlindTransfer", "Bridge", "Page", "ChanSpy", "FollowMe"}
 )
 APPLICATIONS = frozenset(
     {
-        "AGI", "Answer", "CELGenUserEvent", "Dial", "ExecIf", "Gosub", "Goto", "GotoIf", "Hangup",
-        "MixMonitor", "NoOp", "Playback", "Queue", "Read", "Record", "Return", "Set", "UserEvent",
-        "Wait",
+        "AGI", "Answer", "Bridge", "CELGenUserEvent", "ChanSpy", "Dial", "ExecIf", "Gosub", "Goto",
+        "GotoIf", "Hangup", "MixMonitor", "MusicOnHold", "NoOp", "Playback", "Queue", "Read",
+        "Record", "Return", "Set", "UserEvent", "Wait",
     }
 )  # fmt: skip
-FUNCTIONS = frozenset({"CALLERID", "CHANNEL", "CUT", "FILTER", "REGEX", "STRFTIME", "TIMEOUT"})
+FUNCTIONS = frozenset(
+    {"CALLERID", "CHANNEL", "CUT", "DB", "FILTER", "REGEX", "STRFTIME", "TIMEOUT"}
+)
 USER_EVENTS = frozenset(
     {
         "INBOUND", "RECORDING", "ROUTED", "QUEUE_RESULT", "QUEUE_EXIT", "BLOCKED", "CLOSED",
         "OVERFLOW", "VOICE_MESSAGE_START", "VOICE_MESSAGE", "RATING", "TRANSFER_RETURN",
-        "TRANSFER_FAILED",
+        "TRANSFER_FAILED", "CALLBACK_REQUESTED", "OUTBOUND", "STEERED", "TAKE_OVER",
     }
 )  # fmt: skip
 

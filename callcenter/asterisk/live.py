@@ -12,7 +12,13 @@ import logging
 from collections.abc import Callable
 
 from callcenter.asterisk.ami.actions import QueueStatus, ShowChannels, ShowEndpoints
-from callcenter.asterisk.ami.events import Event, FullyBooted, OriginateEnded, Shutdown
+from callcenter.asterisk.ami.events import (
+    ContactChanged,
+    Event,
+    FullyBooted,
+    OriginateEnded,
+    Shutdown,
+)
 from callcenter.asterisk.ami.link import AmiLink, LinkState
 from callcenter.asterisk.ami.outcomes import unwrap
 from callcenter.domain.floor import DeviceChanged, Fact, Floor, SnapshotItem, apply, snapshot
@@ -111,7 +117,7 @@ class LiveFloor:
         ]
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, FullyBooted | Shutdown | OriginateEnded):
+        if isinstance(event, FullyBooted | Shutdown | OriginateEnded | ContactChanged):
             return
         if self._meanwhile is not None:
             if len(self._meanwhile) <= self._keep:  # one more says that there were too many

@@ -28,12 +28,42 @@ class SeatObjects:
         return Fingerprint(secret=_digest(secret), options=_digest(options))
 
 
+_BROWSER: Options = {
+    "webrtc": "yes",
+    "use_avpf": "yes",
+    "ice_support": "yes",
+    "rtcp_mux": "yes",
+    "use_received_transport": "yes",
+    "media_encryption": "dtls",
+    "dtls_verify": "fingerprint",
+    "dtls_setup": "actpass",
+    "dtls_auto_generate_cert": "yes",
+}
+"""``webrtc`` alone sets the others too (pjsip_configuration.c), but would not take them back."""
+
+_SIP_PHONE: Options = {
+    "webrtc": "no",
+    "use_avpf": "no",
+    "ice_support": "no",
+    "rtcp_mux": "no",
+    "use_received_transport": "no",
+    "media_encryption": "no",
+    "dtls_verify": "no",
+    "dtls_setup": "active",
+    "dtls_auto_generate_cert": "no",
+}
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def seat_objects(seat: DesiredSeat, language: str) -> SeatObjects:
     """The objects of `seat` (options of Asterisk's res_pjsip).
+
+    A browser wants its sound encrypted (DTLS-SRTP) over a path that ICE has found; a SIP phone
+    refuses an offer that asks for it. So an endpoint is the one or the other at a time. Each option
+    is named for both: what is left out of a later push would stay as it was.
 
     There is no ``set_var``: Asterisk loses it when it reads an object back from astdb, so the
     dialplan says where a seat may transfer to.
@@ -59,6 +89,7 @@ def seat_objects(seat: DesiredSeat, language: str) -> SeatObjects:
             "allow": "alaw,ulaw",
             # Sound goes through us: it is recorded, and phones sit behind NAT.
             "direct_media": "no",
+            **(_BROWSER if seat.browser else _SIP_PHONE),
             "rtp_symmetric": "yes",
             "force_rport": "yes",
             "rewrite_contact": "yes",

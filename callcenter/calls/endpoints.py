@@ -7,13 +7,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
+from callcenter.access import requires
 from callcenter.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.calls.models import Call
 from callcenter.calls.reading import CallFilter
 from callcenter.calls.schemas import CALL_EXAMPLE, DETAIL_EXAMPLE, CallDetailOut, CallOut
 from callcenter.calls.service import CallService
 from callcenter.cases.schemas import Moment
 from callcenter.cases.service import CaseService
+from callcenter.citizens import CitizensOf
 from callcenter.domain.ledger import Direction, Outcome
+from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
 
 router = APIRouter(prefix="/api/calls", tags=["calls"])
@@ -31,6 +35,7 @@ def _cases(request: Request) -> CaseService:
 
 Service = Annotated[CallService, Depends(_service)]
 Cases = Annotated[CaseService, Depends(_cases)]
+READ = [requires(Permission.CALL_READ)]
 CallIdPath = Annotated[str, Path(min_length=1, max_length=64, examples=["pbx1:1795407499.12"])]
 
 _PAGE: dict[int | str, dict[str, Any]] = {
@@ -57,10 +62,11 @@ _ONE: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", summary="List calls, newest first", responses=_PAGE)
+@router.get("", summary="List calls, newest first", responses=_PAGE, dependencies=READ)
 async def list_calls(
     service: Service,
     config: Config,
+    citizens: CitizensOf,
     direction: Annotated[Direction | None, Query()] = None,
     outcome: Annotated[Outcome | None, Query()] = None,
     caller: Annotated[
@@ -81,7 +87,9 @@ async def list_calls(
     ] = None,
     limit: Annotated[int, Query(ge=1, description="The setting page_size_max is the most.")] = 50,
 ) -> Page[CallOut]:
-    """Filters narrow together."""
+    """Filters narrow together. By `caller`, calls of confidential cases are left out for those who
+    may not see them: a page may be short, and still have a `next`."""
+    citizens.may_search(caller)
     wanted = CallFilter(
         direction=direction.value if direction else None,
         outcome=outcome.value if outcome else None,
@@ -99,17 +107,29 @@ async def list_calls(
     if len(found) > limit:
         last = found[limit - 1]
         following = encode_cursor(last.started_at.isoformat(), last.id)
-    items = [CallOut.model_validate(call) for call in found[:limit]]
+    shown = found[:limit]
+    secret = await citizens.confidential({call.id for call in shown})
+    if caller is not None and citizens.hide_confidential:
+        shown = [call for call in shown if call.id not in secret]
+    items = [_call(call, call.id in secret) for call in shown]
+    await citizens.was_listed(
+        "call.listed", number=caller, cursor=cursor, ids=[call.id for call in items]
+    )
     return Page[CallOut](items=items, next=following)
 
 
-@router.get("/{call_id}", summary="One call", responses=_ONE)
-async def read_call(call_id: CallIdPath, service: Service, cases: Cases) -> CallDetailOut:
-    """With its queue visits, rings, talks, transfers, audio and scores, and its case's number."""
+@router.get("/{call_id}", summary="One call", responses=_ONE, dependencies=READ)
+async def read_call(
+    call_id: CallIdPath, service: Service, cases: Cases, citizens: CitizensOf
+) -> CallDetailOut:
+    """With its queue visits, rings, talks, transfers, audio and scores, and its case's number. Who
+    reads is noted."""
     detail = await service.get(call_id)
+    confidential = bool(await citizens.confidential([call_id]))
+    await citizens.was_shown("call.read", f"call:{call_id}", confidential=confidential)
     return CallDetailOut.model_validate(
         {
-            **CallOut.model_validate(detail.call).model_dump(),
+            **_call(detail.call, confidential).model_dump(),
             "case_number": await cases.number_of_call(call_id),
             "visits": detail.visits,
             "rings": detail.rings,
@@ -121,6 +141,11 @@ async def read_call(call_id: CallIdPath, service: Service, cases: Cases) -> Call
         },
         from_attributes=True,
     )
+
+
+def _call(call: Call, confidential: bool) -> CallOut:
+    facts = {name: getattr(call, name) for name in CallOut.model_fields if name != "confidential"}
+    return CallOut.model_validate({**facts, "confidential": confidential})
 
 
 def _key(cursor: str) -> tuple[datetime, str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from typing import Self
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from callcenter.citizens import AboutCitizen, shown_number
 from callcenter.domain.ledger import (
     Direction,
     EndedBy,
@@ -22,6 +25,7 @@ CALL_EXAMPLE: dict[str, JsonValue] = {
     "direction": "inbound",
     "caller_number": "13800138000",
     "caller_name": "",
+    "confidential": False,
     "called_number": "12345",
     "started_at": "2026-11-24T03:57:04.054317Z",
     "answered_at": "2026-11-24T03:57:09.080027Z",
@@ -99,7 +103,7 @@ def _shown(example: dict[str, JsonValue]) -> ConfigDict:
     return ConfigDict(from_attributes=True, json_schema_extra={"examples": [example]})
 
 
-class CallOut(BaseModel):
+class CallOut(AboutCitizen):
     """A call as lists show it."""
 
     model_config = _shown(CALL_EXAMPLE)
@@ -119,6 +123,13 @@ class CallOut(BaseModel):
     queue: str = Field(description="The first queue asked for.")
     seat: str = Field(description="Who talked last, or talks now.")
     first_seat: str
+
+    @model_validator(mode="after")
+    def _called_as_allowed(self) -> Self:
+        # Of a call that we made, the citizen is the one who was called.
+        if self.direction is Direction.OUTBOUND:
+            self.called_number = shown_number(self.called_number, confidential=self.confidential)
+        return self
 
 
 class VisitOut(BaseModel):

@@ -6,11 +6,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, status
 
+from callcenter.access import Who, requires
 from callcenter.api import error_body
 from callcenter.calls.transfer_schemas import TransferIn, TransferOut
 from callcenter.calls.transfer_service import TransferService
+from callcenter.domain.permissions import Permission
 
-router = APIRouter(prefix="/api/calls", tags=["transfers"])
+router = APIRouter(
+    prefix="/api/calls",
+    tags=["transfers"],
+    dependencies=[requires(Permission.CALL_TRANSFER)],
+)
 
 
 def _service(request: Request) -> TransferService:
@@ -18,12 +24,7 @@ def _service(request: Request) -> TransferService:
     return service
 
 
-def _actor(request: Request) -> str:
-    return str(getattr(request.state, "actor", "system"))
-
-
 Service = Annotated[TransferService, Depends(_service)]
-Actor = Annotated[str, Depends(_actor)]
 CallIdPath = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", examples=["pbx1:1795407499.12"])
 ]
@@ -77,13 +78,13 @@ _STEP: dict[int | str, dict[str, Any]] = {
     },
 )
 async def begin_transfer(
-    call_id: CallIdPath, body: TransferIn, service: Service, actor: Actor
+    call_id: CallIdPath, body: TransferIn, service: Service, who: Who
 ) -> TransferOut:
     """`blind`: the caller goes to the target at once, and comes back to the seat if nobody there
     takes the call. `attended`: the answer comes once the target is being called; the caller hears
     music until it is completed or cancelled. If the target does not answer, seat and caller are
     together again by themselves."""
-    asked = await service.begin(call_id, body.kind, body.target, actor=actor)
+    asked = await service.begin(call_id, body.kind, body.target, actor=who.name)
     return TransferOut.model_validate(asked)
 
 
@@ -93,10 +94,10 @@ async def begin_transfer(
     summary="Complete an attended transfer",
     responses=_STEP,
 )
-async def complete_transfer(call_id: CallIdPath, service: Service, actor: Actor) -> TransferOut:
+async def complete_transfer(call_id: CallIdPath, service: Service, who: Who) -> TransferOut:
     """The seat is free. If the target still rings, this is a blind transfer to it: if it does not
     answer, the caller comes back."""
-    return TransferOut.model_validate(await service.complete(call_id, actor=actor))
+    return TransferOut.model_validate(await service.complete(call_id, actor=who.name))
 
 
 @router.post(
@@ -105,6 +106,6 @@ async def complete_transfer(call_id: CallIdPath, service: Service, actor: Actor)
     summary="Cancel an attended transfer",
     responses=_STEP,
 )
-async def cancel_transfer(call_id: CallIdPath, service: Service, actor: Actor) -> TransferOut:
+async def cancel_transfer(call_id: CallIdPath, service: Service, who: Who) -> TransferOut:
     """The answer comes once seat and caller are together again."""
-    return TransferOut.model_validate(await service.cancel(call_id, actor=actor))
+    return TransferOut.model_validate(await service.cancel(call_id, actor=who.name))

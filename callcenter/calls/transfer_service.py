@@ -8,7 +8,7 @@ once. What becomes of it is the journal's to tell: nothing is written here.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -43,6 +43,10 @@ class SeatLookup(Protocol):
         ...
 
 
+QueueNumbers = Callable[[], Awaitable[Collection[str]]]
+"""What seats dial for the queues that there are."""
+
+
 @dataclass(frozen=True, slots=True)
 class TransferAsked:
     """A command that the PBX has taken."""
@@ -63,12 +67,14 @@ class TransferService:
         switch: Switch,
         live: FloorView,
         seats: SeatLookup,
+        queue_numbers: QueueNumbers | None = None,
     ) -> None:
+        """Without `queue_numbers` only the main queue can be a target."""
         self._database = database
         self._first_seat = settings.first_seat
-        self._places = dial_places(
-            settings.first_seat, settings.hotline_number, settings.outbound_patterns
-        )
+        self._main = settings.hotline_number
+        self._outbound = settings.outbound_patterns
+        self._queue_numbers = queue_numbers
         self._switch = switch
         self._live = live
         self._seats = seats
@@ -84,7 +90,8 @@ class TransferService:
         ``not_talking``, ``target_is_sender``, ``target_unreachable``, ``consult_running``,
         ``transfer_running``; and what `Switch` raises.
         """
-        place = self._places.kind_of(target)
+        queues = {self._main} if self._queue_numbers is None else await self._queue_numbers()
+        place = dial_places(self._first_seat, queues, self._outbound).kind_of(target)
         if place is None:
             raise BadInput(
                 f"target: {target!r} is no seat, no queue and no number that may be called",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
+from callcenter.access import Who, requires
 from callcenter.api import Config, Page, decode_cursor, encode_cursor, error_body
 from callcenter.broadcast import Broadcast
 from callcenter.cases.repository import CaseFilter
@@ -22,9 +24,12 @@ from callcenter.cases.schemas import (
     MediaOfCase,
     Moment,
 )
-from callcenter.cases.service import CaseChanges, CaseDetail, CaseService
+from callcenter.cases.service import CaseChanges, CaseDetail, CaseService, CaseStep
+from callcenter.citizens import Citizens, CitizensOf, citizen_hidden, may, shown_data
 from callcenter.domain.cases import NUMBER, CaseSource, CaseStatus
+from callcenter.domain.masking import NAME_FIELDS, NUMBER_FIELDS
 from callcenter.domain.media import MediaKind
+from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
@@ -35,18 +40,15 @@ def _service(request: Request) -> CaseService:
     return service
 
 
-def _actor(request: Request) -> str:
-    return str(getattr(request.state, "actor", "system"))
-
-
 def _broadcast(request: Request) -> Broadcast:
     broadcast: Broadcast = request.app.state.broadcast
     return broadcast
 
 
 Service = Annotated[CaseService, Depends(_service)]
-Actor = Annotated[str, Depends(_actor)]
 Publisher = Annotated[Broadcast, Depends(_broadcast)]
+READ = [requires(Permission.CASE_READ)]
+WRITE = [requires(Permission.CASE_WRITE)]
 Number = Annotated[
     str, Path(pattern=f"^{NUMBER.pattern}$", max_length=20, examples=["20261124-00017"])
 ]
@@ -74,6 +76,15 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {
         error_body("case_not_found", "there is no case 20261124-00099", {"number": "…"}),
     )
 }
+_HIDDEN: dict[int | str, dict[str, Any]] = {
+    403: _answer(
+        "Codes `forbidden`, `citizen_hidden`.",
+        error_body(
+            "citizen_hidden",
+            "you may not change a citizen's number: who the citizen is, is hidden from you",
+        ),
+    )
+}
 _VERSION_CONFLICT: dict[int | str, dict[str, Any]] = {
     409: _answer(
         "Somebody else saved first; `details.version` is the present version.",
@@ -86,10 +97,16 @@ _VERSION_CONFLICT: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", summary="List cases, newest first", responses=_page_of(CASE_EXAMPLE))
+@router.get(
+    "",
+    summary="List cases, newest first",
+    responses=_page_of(CASE_EXAMPLE),
+    dependencies=READ,
+)
 async def list_cases(
     service: Service,
     config: Config,
+    citizens: CitizensOf,
     number: Annotated[
         str | None,
         Query(
@@ -113,8 +130,11 @@ async def list_cases(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[CaseOut]:
-    """Filters narrow together. The list by `call_id` has one case at most."""
+    """Filters narrow together. The list by `call_id` has one case at most. By `caller`, cases that
+    are confidential are found by those alone who may see them."""
+    citizens.may_search(caller)
     wanted = CaseFilter(
+        confidential=False if caller is not None and citizens.hide_confidential else None,
         number=number,
         call_id=call_id,
         caller_number=caller,
@@ -132,31 +152,45 @@ async def list_cases(
         last = found[limit - 1]
         following = encode_cursor(last.opened_at.isoformat(), last.id)
     items = [CaseOut.model_validate(case) for case in found[:limit]]
+    await citizens.was_listed(
+        "case.listed", number=caller, cursor=cursor, ids=[case.number for case in items]
+    )
     return Page[CaseOut](items=items, next=following)
 
 
-@router.get("/{number}", summary="One case", responses={**_ONE, **_NOT_FOUND})
-async def read_case(number: Number, service: Service) -> CaseDetailOut:
-    """With its call, its audio and the first 500 steps of its history."""
-    return _detail(await service.get(number))
+@router.get("/{number}", summary="One case", responses={**_ONE, **_NOT_FOUND}, dependencies=READ)
+async def read_case(number: Number, service: Service, citizens: CitizensOf) -> CaseDetailOut:
+    """With its call, its audio and the first 500 steps of its history. Who reads is noted."""
+    detail = await service.get(number)
+    await _note(citizens, detail)
+    return _detail(detail)
 
 
 @router.patch(
-    "/{number}", summary="Edit a case", responses={**_ONE, **_NOT_FOUND, **_VERSION_CONFLICT}
+    "/{number}",
+    summary="Edit a case",
+    responses={**_ONE, **_HIDDEN, **_NOT_FOUND, **_VERSION_CONFLICT},
+    dependencies=WRITE,
 )
 async def edit_case(
-    number: Number, body: CasePatch, service: Service, actor: Actor, broadcast: Publisher
+    number: Number,
+    body: CasePatch,
+    service: Service,
+    who: Who,
+    broadcast: Publisher,
+    citizens: CitizensOf,
 ) -> CaseDetailOut:
     """What is left out stays. `version` is the one that was read: if somebody saved since, nothing
-    is written."""
+    is written. Who may not see the citizen cannot write him, nor end the confidence."""
     values = body.model_dump(exclude_unset=True, exclude={"version"}, mode="json")
     for name, value in values.items():
         if value is None and name != "kind":
             raise BadInput(f"{name}: leave it out, or say what it is", field=name)
     changes = CaseChanges(version=body.version, values=values)
-    detail, published = await service.edit(number, changes, actor=actor)
+    detail, published = await service.edit(number, changes, actor=who.name, allowed=_may_write)
     for change in published:
         broadcast.publish(change)
+    await _note(citizens, detail)
     return _detail(detail)
 
 
@@ -164,15 +198,23 @@ async def edit_case(
     "/{number}/events",
     summary="History of a case, oldest first",
     responses={**_page_of(EVENT_EXAMPLE), **_NOT_FOUND},
+    dependencies=READ,
 )
 async def list_events(
-    number: Number, service: Service, config: Config, cursor: Cursor = None, limit: Limit = 50
+    number: Number,
+    service: Service,
+    config: Config,
+    citizens: CitizensOf,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[CaseEventOut]:
     """What happened, who did it, and when."""
     after = 0 if cursor is None else _id(decode_cursor(cursor, 1)[0])
     limit = min(limit, config.page_size_max)
     found = await service.events(number, after_id=after, limit=limit + 1)
-    items = [CaseEventOut.model_validate(step) for step in found[:limit]]
+    confidential = await service.is_confidential(number)
+    items = [_event(step, confidential) for step in found[:limit]]
+    await citizens.was_shown("case.history_read", f"case:{number}", confidential=confidential)
     following = encode_cursor(items[-1].id) if len(found) > limit else None
     return Page[CaseEventOut](items=items, next=following)
 
@@ -198,6 +240,31 @@ def _bad_cursor() -> BadInput:
     return BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")
 
 
+def _may_write(confidential: bool, names: Collection[str]) -> None:
+    """`Forbidden` ``citizen_hidden``: a screen would send back what it was shown, stars and all;
+    and a guess that changes nothing would tell that it was right."""
+    told = NUMBER_FIELDS | NAME_FIELDS | {"confidential"} if confidential else frozenset()
+    if told & set(names) and not may(Permission.CASE_CONFIDENTIAL):
+        raise citizen_hidden("change the citizen or the confidence of a confidential case")
+    if NUMBER_FIELDS & set(names) and not may(Permission.NUMBER_SEE):
+        raise citizen_hidden("change a citizen's number")
+
+
+async def _note(citizens: Citizens, detail: CaseDetail) -> None:
+    case = detail.case
+    await citizens.was_shown("case.read", f"case:{case.number}", confidential=case.confidential)
+
+
+def _event(step: CaseStep, confidential: bool) -> CaseEventOut:
+    return CaseEventOut(
+        id=step.id,
+        at=step.at,
+        kind=step.kind,
+        actor=step.actor,
+        data=shown_data(step.data, confidential=confidential),
+    )
+
+
 def _detail(detail: CaseDetail) -> CaseDetailOut:
     media = [MediaOfCase.model_validate(one, from_attributes=True) for one in detail.media]
     messages = [one for one in media if one.kind == MediaKind.VOICE_MESSAGE.value]
@@ -207,5 +274,5 @@ def _detail(detail: CaseDetail) -> CaseDetailOut:
         call=None if detail.call is None else CallOfCase.model_validate(detail.call),
         recordings=[one for one in media if one.kind == MediaKind.RECORDING.value],
         voice_message=next((one for one in messages if one.id == wanted), None),
-        events=[CaseEventOut.model_validate(step) for step in detail.events],
+        events=[_event(step, detail.case.confidential) for step in detail.events],
     )

@@ -33,6 +33,7 @@ class CaseFilter:
     seat: str | None = None
     status: str | None = None
     source: str | None = None
+    confidential: bool | None = None
     opened_from: datetime | None = None
     """Inclusive."""
     opened_to: datetime | None = None
@@ -74,6 +75,18 @@ async def of_calls(session: AsyncSession, call_ids: Collection[str]) -> dict[str
         rows = await session.execute(_OF_CALLS, {"ids": wanted[start : start + CHUNK]})
         for row in rows.mappings():
             found[row["call_id"]] = dict(row)
+    return found
+
+
+async def confidential_calls(session: AsyncSession, call_ids: Collection[str]) -> set[str]:
+    """Those of `call_ids` whose case is confidential."""
+    wanted = sorted(call_ids)
+    found: set[str] = set()
+    for start in range(0, len(wanted), CHUNK):
+        statement = select(Case.call_id).where(
+            Case.call_id.in_(wanted[start : start + CHUNK]), Case.confidential
+        )
+        found.update(await session.scalars(statement))
     return found
 
 
@@ -169,6 +182,8 @@ def list_statement(wanted: CaseFilter, *, before: tuple[datetime, int] | None, l
         statement = statement.where(Case.status == wanted.status)
     if wanted.source is not None:
         statement = statement.where(Case.source == wanted.source)
+    if wanted.confidential is not None:
+        statement = statement.where(Case.confidential.is_(wanted.confidential))
     if wanted.opened_from is not None:
         statement = statement.where(Case.opened_at >= wanted.opened_from)
     if wanted.opened_to is not None:

@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from callcenter.citizens import AboutCitizen
 from callcenter.domain.cases import CaseKind, CaseSource, CaseStatus, CaseValidity
 from callcenter.domain.ledger import EndedBy, Outcome
 
@@ -123,7 +124,7 @@ DETAIL_EXAMPLE: dict[str, JsonValue] = {
 }
 
 
-class CaseOut(BaseModel):
+class CaseOut(AboutCitizen):
     """A case as lists show it."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [CASE_EXAMPLE]})
@@ -138,7 +139,6 @@ class CaseOut(BaseModel):
     citizen_name: str
     contact_number: str = Field(description="The caller's number until somebody changes it.")
     address: str
-    confidential: bool
     call_id: str
     caller_number: str = Field(description="Empty: withheld.")
     caller_name: str

@@ -6,7 +6,7 @@ and edited by people. Audio is not the case's own: it is joined by call when a c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -27,6 +27,7 @@ from callcenter.domain.ledger import CallRow, LedgerChanges
 from callcenter.domain.media import MediaStatus
 from callcenter.domain.phone import normalise
 from callcenter.errors import NotFound, VersionConflict
+from callcenter.trail.service import Entry, record
 
 EDITABLE = (
     "status",
@@ -175,6 +176,18 @@ class CaseService:
         async with self._database.reading() as session:
             return await repository.counts_by_call(session)
 
+    async def confidential_calls(self, call_ids: Collection[str]) -> frozenset[str]:
+        """Those of `call_ids` whose case hides its citizen."""
+        if not call_ids:
+            return frozenset()
+        async with self._database.reading() as session:
+            return frozenset(await repository.confidential_calls(session, call_ids))
+
+    async def is_confidential(self, number: str) -> bool:
+        """Whether the case hides its citizen; `NotFound` ``case_not_found``."""
+        async with self._database.reading() as session:
+            return _found(await repository.by_number(session, number), number).confidential
+
     async def number_of_call(self, call_id: str) -> str | None:
         """The number of the case that the call opened."""
         async with self._database.reading() as session:
@@ -195,17 +208,24 @@ class CaseService:
     # -- editing ---------------------------------------------------------------------------
 
     async def edit(
-        self, number: str, changes: CaseChanges, *, actor: str
+        self,
+        number: str,
+        changes: CaseChanges,
+        *,
+        actor: str,
+        allowed: Callable[[bool, Collection[str]], None] = lambda _confidential, _names: None,
     ) -> tuple[CaseDetail, Sequence[Change]]:
         """Write what `actor` changed, if nobody saved since `changes.version`.
 
         Old and new values go into the history. Values that are so already change nothing and
-        move no version. Errors: `NotFound` ``case_not_found``; `VersionConflict` with the present
+        move no version. `allowed` is told whether the case is confidential and which fields are
+        to be written, and raises if that may not be. Errors: `NotFound` ``case_not_found``; `VersionConflict` with the present
         version.
         """
         published: list[Change] = []
         async with self._database.writing() as session:
             case = _found(await repository.by_number(session, number), number)
+            allowed(case.confidential, changes.values.keys())
             if case.version != changes.version:
                 raise _changed_meanwhile(case)
             differences = {
@@ -225,6 +245,9 @@ class CaseService:
                 step = intake.event(case.id, CaseEventKind.EDITED, now, actor, data)
                 await repository.add_events(session, [step])
                 await session.refresh(case)
+                # Names alone: what was written is in the case's own history.
+                facts = {"changed": sorted(differences), "version": case.version}
+                await record(session, Entry("case.edited", f"case:{number}", facts, actor), now=now)
                 published.append(_edited(case, sorted(differences)))
             detail = await self._detail(session, case)
         return detail, published

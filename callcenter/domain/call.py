@@ -71,6 +71,8 @@ class OpenCall:
         self.seat = ""
         self.first_seat = ""
         self.blocked = self.told_closed = self.overflowed = self.interrupted = False
+        self.callback = False
+        """The caller asked to be called back."""
         self.visits: list[Visit] = []
         self.rings: list[Ring] = []
         self.talks: list[Talk] = []
@@ -133,6 +135,7 @@ class OpenCall:
         if self.direction is not Direction.INBOUND:
             return Outcome.NOT_ANSWERED
         for holds, outcome in (
+            (self.callback, Outcome.CALLBACK),
             (bool(self.voice_messages), Outcome.VOICE_MESSAGE),
             (self.blocked, Outcome.BLOCKED),
             (self.told_closed, Outcome.CLOSED),

@@ -86,6 +86,7 @@ class CallBook:
             Event.RATING: self._rating,
             Event.TRANSFER_RETURN: self._transfer_returned,
             Event.TRANSFER_FAILED: self._transfer_failed,
+            Event.CALLBACK_REQUESTED: self._callback_requested,
         }
 
     # -- what the reader uses -------------------------------------------------------------------
@@ -447,6 +448,9 @@ class CallBook:
 
     def _overflow(self, leg: Leg, _row: JournalRow) -> None:
         leg.call.overflowed = True
+
+    def _callback_requested(self, leg: Leg, _row: JournalRow) -> None:
+        leg.call.callback = True
 
     def _message_begun(self, leg: Leg, row: JournalRow) -> None:
         call = leg.call

@@ -39,6 +39,8 @@ class Outcome(StrEnum):
     message while waiting and then left none."""
     NOT_ANSWERED = "not_answered"
     """An internal or outbound call that nobody took."""
+    CALLBACK = "callback"
+    """The caller pressed the key to be called back, instead of waiting on."""
     INTERRUPTED = "interrupted"
     """The PBX died during the call."""
 

@@ -5,6 +5,10 @@ line is open around the clock, as a 12345 hotline should be; special days still 
 midnight is written as two: until 1440 and from 0. A minute belongs to the span that it begins in:
 open at `opens`, closed at `closes`.
 
+What a day has of its own comes first from its special day, then from a special period (24 hours
+at Spring Festival), then from what is done on public holidays and moved working days, and last
+from its weekday (`overlay`).
+
 Everything here reckons on the city's wall clock; the caller converts.
 """
 
@@ -12,8 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
 from itertools import pairwise
+
+from callcenter.domain.workdays import DayKind, Workdays, days_between
 
 DAY_MINUTES = 1440
 WEEK_DAYS = 7
@@ -34,8 +41,8 @@ class Span:
 Week = Sequence[Sequence[Span]]
 """Spans of Monday … Sunday; all empty means open around the clock."""
 
-SpecialDays = Mapping[date, Span | None]
-"""Days that differ: open in one span, or closed (None)."""
+SpecialDays = Mapping[date, Span | tuple[Span, ...] | None]
+"""Days that differ: open in one span or in several, or closed (None)."""
 
 ALL_DAY = Span(0, DAY_MINUTES)
 ALWAYS: Week = ((),) * WEEK_DAYS
@@ -46,7 +53,92 @@ class Calendar:
     """The whole opening calendar."""
 
     week: Week = ALWAYS
-    special_days: SpecialDays = field(default_factory=dict)
+    special_days: Mapping[date, Span | None] = field(default_factory=dict)
+
+
+class HolidayOpening(StrEnum):
+    """What is done on public holidays."""
+
+    AS_WEEK = "as_week"
+    """As on any such weekday; a line that is always open stays so."""
+    CLOSED = "closed"
+    HOURS = "hours"
+    """Open in a span of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class HolidayRule:
+    """What is done on public holidays and on weekends that are worked."""
+
+    holidays: HolidayOpening = HolidayOpening.AS_WEEK
+    hours: Span | None = None
+    """Of `HolidayOpening.HOURS`."""
+    moved_workday_as: int | None = None
+    """The weekday (0 Monday) whose spans a moved working day has; None: its own."""
+
+    def __post_init__(self) -> None:
+        if (self.holidays is HolidayOpening.HOURS) != (self.hours is not None):
+            raise ValueError("hours belong to `hours`, and to nothing else")
+        if self.moved_workday_as is not None and not 0 <= self.moved_workday_as < WEEK_DAYS:
+            raise ValueError("moved_workday_as: 0 Monday … 6 Sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days in a row that differ, `first` and `last` included: open in `span`, or closed (None)."""
+
+    first: date
+    last: date
+    span: Span | None
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError("last must not be before first")
+
+
+def overlay(
+    calendar: Calendar, periods: Iterable[Period], rule: HolidayRule, workdays: Workdays
+) -> SpecialDays:
+    """All days that differ from the week, whatever the reason.
+
+    Of periods that share a day the one that begins later holds, as it is the narrower one. Days
+    of years without a list of holidays are ordinary ones here; `Workdays.warnings` tells.
+    """
+    days: dict[date, Span | tuple[Span, ...] | None] = {}
+    as_weekday = rule.moved_workday_as if any(calendar.week) else None
+    moved = None if as_weekday is None else tuple(calendar.week[as_weekday])
+    for day in (*workdays.official.days, *workdays.admin):
+        kind = workdays.facts(day).kind
+        if kind is DayKind.HOLIDAY and rule.holidays is not HolidayOpening.AS_WEEK:
+            days[day] = rule.hours
+        elif kind is DayKind.MOVED_WORKDAY and moved is not None:
+            days[day] = moved
+    for period in sorted(periods, key=lambda p: (p.first, -p.last.toordinal())):
+        for day in days_between(period.first, period.last):
+            days[day] = period.span
+    return {**days, **calendar.special_days}
+
+
+def open_moments(
+    first: date, last: date, week: Week, special_days: SpecialDays, zone: tzinfo
+) -> Iterator[tuple[datetime, datetime]]:
+    """When the line is open from `first` to `last`, both included, in UTC; touching ones joined."""
+    pending: tuple[datetime, datetime] | None = None
+    for day in days_between(first, last):
+        midnight = datetime.combine(day, time())
+        for span in spans_of(day, week, special_days):
+            opens, closes = (
+                (midnight + timedelta(minutes=minute)).replace(tzinfo=zone).astimezone(UTC)
+                for minute in (span.opens, span.closes)
+            )
+            if pending is not None and pending[1] >= opens:
+                pending = (pending[0], closes)
+                continue
+            if pending is not None:
+                yield pending
+            pending = (opens, closes)
+    if pending is not None:
+        yield pending
 
 
 def overlap(spans: Iterable[Span]) -> tuple[Span, Span] | None:
@@ -61,11 +153,17 @@ def spans_of(day: date, week: Week, special_days: SpecialDays) -> tuple[Span, ..
     """The open spans of `day`, in order; touching ones are joined."""
     if day in special_days:
         special = special_days[day]
-        return () if special is None else (special,)
+        if special is None:
+            return ()
+        return (special,) if isinstance(special, Span) else _joined(special)
     if not any(week):
         return (ALL_DAY,)
+    return _joined(week[day.weekday()])
+
+
+def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:
     joined: list[Span] = []
-    for span in sorted(week[day.weekday()]):
+    for span in sorted(spans):
         if joined and span.opens <= joined[-1].closes:
             joined[-1] = Span(joined[-1].opens, max(joined[-1].closes, span.closes))
         else:

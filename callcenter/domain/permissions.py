@@ -114,3 +114,15 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
     """What somebody with all of `roles` may do."""
     return frozenset().union(*(ROLE_PERMISSIONS[role] for role in roles))
+
+
+def words_of(roles: Iterable[Role]) -> str:
+    """`roles` as one text, sorted, with a blank between."""
+    return " ".join(sorted(set(roles)))
+
+
+def roles_in(words: str) -> frozenset[Role]:
+    """The roles in `words` of `words_of`. A word that is none gives nothing: it may be a role that
+    a later version knew."""
+    known = frozenset(Role)
+    return frozenset(Role(word) for word in words.split() if word in known)

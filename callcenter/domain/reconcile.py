@@ -1,4 +1,4 @@
-"""What must be done so that the PBX has the seats it should have: a pure difference.
+"""What must be done so that the PBX has the seats and members it should have: a pure difference.
 
 The PBX is never told to start afresh: a step touches one seat, so the others go on talking. Two
 laws hold (and are tested): carrying out the steps makes the PBX as wanted, and then there is
@@ -7,17 +7,20 @@ nothing left to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from callcenter.domain.ids import Extension
 
 _MEMBER_NAME_BYTES = 79
 """``char membername[80]`` in Asterisk's app_queue.c; a longer name would come back cut, never
-equal to what we want, and be set again for ever."""
+equal to what we want, and be set again for ever. A pause's reason has the same room."""
 
 _UNSAFE = str.maketrans(dict.fromkeys('";|<>\\,', " "))
 """What delimits names in a caller id or in app_queue's own list of persistent members."""
+
+PlaceKey = tuple[str, Extension]
+"""Queue and seat."""
 
 
 def pbx_name(name: str) -> str:
@@ -56,28 +59,55 @@ class WantedSeat:
 
     extension: Extension
     fingerprint: Fingerprint
-    member_name: str | None
-    """Its name in the queue (see `pbx_name`); None: it is no member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """What an agent's state says of a membership."""
+
+    penalty: int = 0
+    paused: bool = False
+    reason: str = ""
+    """Why it is paused (see `pbx_name`); '' while it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPlace:
+    """A membership as the PBX should have it."""
+
+    queue: str
+    extension: Extension
+    name: str
+    """See `pbx_name`."""
+    working: Working | None = None
+    """None: nobody says; a break and a penalty that the PBX has stay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A seat's place in the queue."""
+    """A seat's place in a queue."""
 
     name: str
     penalty: int = 0
     paused: bool = False
+    reason: str = ""
     dynamic: bool = True
     """False: written in the PBX's own configuration. That is its administrator's; it stays."""
+
+    @property
+    def working(self) -> Working:
+        """The part that changes without leaving the queue."""
+        return Working(self.penalty, self.paused, self.reason if self.paused else "")
 
 
 @dataclass(frozen=True, slots=True)
 class ActualSeats:
-    """What the PBX has, of seats alone: trunks and other members of the queue are not here."""
+    """What the PBX has, of seats alone: trunks and other members of queues are not here."""
 
     seats: Mapping[Extension, Fingerprint] = field(default_factory=dict)
     """`NOTHING` where traces of a seat were found but not all of it."""
-    places: Mapping[Extension, Place] = field(default_factory=dict)
+    places: Mapping[PlaceKey, Place] = field(default_factory=dict)
+    """In queues of ours alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,48 +128,118 @@ class RemoveSeat:
 
 @dataclass(frozen=True, slots=True)
 class JoinQueue:
-    """Make the seat a member of the queue."""
+    """Make the seat a member of a queue."""
 
     extension: Extension
+    queue: str
     name: str
-    penalty: int = 0
-    paused: bool = False
+    working: Working = Working()
 
 
 @dataclass(frozen=True, slots=True)
 class LeaveQueue:
-    """End the seat's membership."""
+    """End a membership."""
 
     extension: Extension
+    queue: str
 
 
-Step = LeaveQueue | RemoveSeat | PushSeat | JoinQueue
+@dataclass(frozen=True, slots=True)
+class SetPause:
+    """Begin or end a break in a queue, or change its reason."""
+
+    extension: Extension
+    queue: str
+    paused: bool
+    reason: str = ""
 
 
-def difference(wanted: Iterable[WantedSeat], actual: ActualSeats) -> tuple[Step, ...]:
+@dataclass(frozen=True, slots=True)
+class SetPenalty:
+    """Change the skill's penalty in a queue."""
+
+    extension: Extension
+    queue: str
+    penalty: int
+
+
+Step = LeaveQueue | RemoveSeat | SetPause | SetPenalty | PushSeat | JoinQueue
+
+
+def difference(
+    seats: Iterable[WantedSeat],
+    places: Iterable[WantedPlace],
+    actual: ActualSeats,
+    *,
+    emptying: Collection[str] = (),
+) -> tuple[Step, ...]:
     """The steps, in the order in which each seat's own must be carried out.
 
     No caller is offered to a seat that is being removed, nor to one that is not there yet: a
-    membership ends before the seat goes and begins after it came.
+    membership ends before the seat goes and begins after it came. A place of a seat that is not
+    wanted is not wanted either.
+
+    A queue that is `emptying` takes no more callers, and those who wait there are to be served: a
+    seat that works in other queues stays its member, and is on a break there when it is on one
+    elsewhere; nobody joins it.
     """
-    want = {seat.extension: seat for seat in wanted}
+    want = {seat.extension: seat for seat in seats}
+    wanted = {
+        (place.queue, place.extension): place
+        for place in places
+        if place.extension in want and place.queue not in emptying
+    }
+    wanted |= _staying(wanted, actual, emptying)
     leave: list[Step] = []
+    adjust: list[Step] = []
     join: list[Step] = []
-    for extension in sorted({*want, *actual.places}):
-        seat, place = want.get(extension), actual.places.get(extension)
-        name = seat.member_name if seat else None
-        if place is not None and (not place.dynamic or place.name == name):
+    for key in sorted({*wanted, *actual.places}):
+        place, have = wanted.get(key), actual.places.get(key)
+        if have is not None and not have.dynamic:
             continue
+        queue, extension = key
+        if place is not None and have is not None and have.name == place.name:
+            adjust += _adjust(key, have, place.working)
+            continue
+        if have is not None:
+            leave.append(LeaveQueue(extension, queue))
         if place is not None:
-            leave.append(LeaveQueue(extension))
-        if name is not None:
             # A change of name must not send calls to somebody who is on a break.
-            kept = place or Place(name)
-            join.append(JoinQueue(extension, name, kept.penalty, kept.paused))
+            kept = have.working if have is not None else Working()
+            join.append(JoinQueue(extension, queue, place.name, place.working or kept))
     remove = [RemoveSeat(extension) for extension in sorted(actual.seats) if extension not in want]
     push = [
-        PushSeat(extension, keep_registered=have.secret == seat.fingerprint.secret)
+        PushSeat(extension, keep_registered=pushed.secret == seat.fingerprint.secret)
         for extension, seat in sorted(want.items())
-        if (have := actual.seats.get(extension, NOTHING)) != seat.fingerprint
+        if (pushed := actual.seats.get(extension, NOTHING)) != seat.fingerprint
     ]
-    return (*leave, *remove, *push, *join)
+    return (*leave, *remove, *adjust, *push, *join)
+
+
+def _staying(
+    wanted: Mapping[PlaceKey, WantedPlace], actual: ActualSeats, emptying: Collection[str]
+) -> dict[PlaceKey, WantedPlace]:
+    """The places that seats at work keep in queues that are emptying."""
+    at_work: dict[Extension, WantedPlace] = {}
+    for _key, place in sorted(wanted.items(), key=lambda item: item[0]):
+        at_work.setdefault(place.extension, place)
+    staying: dict[PlaceKey, WantedPlace] = {}
+    for key, have in actual.places.items():
+        queue, extension = key
+        other = at_work.get(extension)
+        if queue in emptying and other is not None:
+            working = other.working
+            if working is not None:
+                working = Working(have.penalty, working.paused, working.reason)
+            staying[key] = WantedPlace(queue, extension, have.name, working)
+    return staying
+
+
+def _adjust(key: PlaceKey, have: Place, working: Working | None) -> Iterable[Step]:
+    queue, extension = key
+    if working is None:
+        return
+    if (have.working.paused, have.working.reason) != (working.paused, working.reason):
+        yield SetPause(extension, queue, working.paused, working.reason)
+    if have.penalty != working.penalty:
+        yield SetPenalty(extension, queue, working.penalty)

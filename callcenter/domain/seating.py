@@ -15,6 +15,8 @@ class DesiredSeat:
     name: str
     secret: str = field(repr=False)
     in_queue: bool
+    browser: bool = False
+    """Its phone is a browser (WebRTC); else a SIP phone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where a seat may send a citizen: a seat, the queue, an allowed outside number. Nowhere else.
+"""Where a seat may send a citizen: a seat, a queue, an allowed outside number. Nowhere else.
 
 The dialplan holds every transfer to the same places whoever asks for it; this is the same rule
 said earlier, so that the one who asks hears it in words.
@@ -7,7 +7,7 @@ said earlier, so that the one who asks hears it in words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,8 +29,8 @@ class DialPlaces:
     """What can be dialled from a seat."""
 
     first_seat: int
-    queues: tuple[str, ...]
-    """Numbers of queues."""
+    queues: frozenset[str]
+    """What a seat dials for a queue."""
     outbound_patterns: tuple[str, ...]
     """Asterisk patterns of outside numbers, see `domain.dialling`."""
 
@@ -56,6 +56,8 @@ def allowed(patterns: Iterable[str], number: str) -> bool:
     return any(matches(pattern, number) for pattern in patterns)
 
 
-def dial_places(first_seat: int, queue: str, outbound_patterns: Sequence[str]) -> DialPlaces:
-    """The places of one deployment."""
-    return DialPlaces(first_seat, (queue,), tuple(outbound_patterns))
+def dial_places(
+    first_seat: int, queues: Collection[str], outbound_patterns: Sequence[str]
+) -> DialPlaces:
+    """The places of one deployment; `queues` are what a seat dials for them."""
+    return DialPlaces(first_seat, frozenset(queues), tuple(outbound_patterns))

@@ -8,9 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
+from callcenter.access import requires
 from callcenter.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.citizens import CitizensOf
 from callcenter.domain.ledger import CallRow
 from callcenter.domain.media import MediaKind, MediaStatus
+from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
 from callcenter.recordings.repository import MediaFilter
 from callcenter.recordings.schemas import (
@@ -40,6 +43,8 @@ def _service(request: Request) -> MediaService:
 
 
 Service = Annotated[MediaService, Depends(_service)]
+READ = [requires(Permission.RECORDING_READ)]
+LISTEN = [requires(Permission.RECORDING_LISTEN)]
 Listening = Annotated[Conditions, Depends()]
 RecordingId = Annotated[
     str,
@@ -73,10 +78,16 @@ _ONE: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", summary="List recordings, newest first", responses=_page_of(RECORDING_EXAMPLE))
+@router.get(
+    "",
+    summary="List recordings, newest first",
+    responses=_page_of(RECORDING_EXAMPLE),
+    dependencies=READ,
+)
 async def list_recordings(
     service: Service,
     config: Config,
+    citizens: CitizensOf,
     call_id: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
     status: Annotated[MediaStatus | None, Query()] = None,
     started_from: Annotated[Moment | None, Query(description="Not before.")] = None,
@@ -97,10 +108,16 @@ async def list_recordings(
     found = await service.page(wanted, before=before, limit=limit + 1)
     shown = found[:limit]
     calls = await service.calls_of(shown)
+    secret = await citizens.confidential({media.call_id for media in shown})
     following = None
     if len(found) > limit:
         following = encode_cursor(shown[-1].started_at.isoformat(), shown[-1].id)
-    items = [_recording(media, calls.get(media.call_id)) for media in shown]
+    items = [
+        _recording(media, calls.get(media.call_id), media.call_id in secret) for media in shown
+    ]
+    await citizens.was_listed(
+        "recording.listed", number=None, cursor=cursor, ids=[media.id for media in shown]
+    )
     return Page[RecordingOut](items=items, next=following)
 
 
@@ -108,6 +125,7 @@ async def list_recordings(
     "/removals",
     summary="What retention removed, newest first",
     responses=_page_of(REMOVAL_EXAMPLE),
+    dependencies=READ,
 )
 async def list_removals(
     service: Service, config: Config, cursor: Cursor = None, limit: Limit = 50
@@ -130,15 +148,19 @@ async def list_removals(
     summary="Listen to a recording",
     response_class=Response,
     responses=AUDIO_RESPONSES,
+    dependencies=LISTEN,
 )
 async def recording_audio(
     request: Request,
     recording_id: RecordingId,
     service: Service,
+    citizens: CitizensOf,
     conditions: Listening,
     wav: Wav = False,
 ) -> Response:
-    """Stereo: the caller left, the seat right. Who listens is written down first."""
+    """Stereo: the caller left, the seat right. Who listens is written down first. The call of a
+    confidential case is for those who may see who the citizen is."""
+    await citizens.may_listen(call_of(recording_id))
     return await serve_audio(
         request, service, MediaKind.RECORDING, recording_id, conditions, wav=wav
     )
@@ -149,6 +171,7 @@ async def recording_audio(
     summary="Size and ETag of a recording",
     response_class=Response,
     responses=AUDIO_RESPONSES,
+    dependencies=LISTEN,
 )
 async def recording_audio_facts(
     recording_id: RecordingId, service: Service, wav: Wav = False
@@ -157,12 +180,21 @@ async def recording_audio_facts(
     return await describe_audio(service, MediaKind.RECORDING, recording_id, wav=wav)
 
 
-@router.get("/{recording_id:path}", summary="One recording", responses=_ONE)
-async def read_recording(recording_id: RecordingId, service: Service) -> RecordingOut:
-    """What became of it, and where to listen."""
+@router.get("/{recording_id:path}", summary="One recording", responses=_ONE, dependencies=READ)
+async def read_recording(
+    recording_id: RecordingId, service: Service, citizens: CitizensOf
+) -> RecordingOut:
+    """What became of it, and where to listen. Who reads is noted."""
     media = await service.get(MediaKind.RECORDING, recording_id)
     calls = await service.calls_of([media])
-    return _recording(media, calls.get(media.call_id))
+    confidential = bool(await citizens.confidential([media.call_id]))
+    await citizens.was_shown("recording.read", f"recording:{media.id}", confidential=confidential)
+    return _recording(media, calls.get(media.call_id), confidential)
+
+
+def call_of(media_id: str) -> str:
+    """The call that an audio file's id hangs on."""
+    return media_id.partition("/")[0]
 
 
 def media_key(cursor: str) -> tuple[datetime, str]:
@@ -195,8 +227,9 @@ def audio_facts(media: Media) -> dict[str, Any]:
     }
 
 
-def _recording(media: Media, call: CallRow | None) -> RecordingOut:
+def _recording(media: Media, call: CallRow | None, confidential: bool) -> RecordingOut:
     return RecordingOut(
+        confidential=confidential,
         **audio_facts(media),
         id=media.id,
         call_id=media.call_id,

@@ -16,6 +16,7 @@ from pydantic import (
     JsonValue,
 )
 
+from callcenter.citizens import AboutCitizen
 from callcenter.domain.media import MediaKind, MediaStatus
 
 _NUMBER = re.compile(r"\s*[-+]?[0-9._eE]+\s*")
@@ -57,6 +58,7 @@ RECORDING_EXAMPLE: dict[str, JsonValue] = {
     **_AUDIO_EXAMPLE,
     "expected_ms": 243_988,
     "caller_number": "13800138000",
+    "confidential": False,
     "queue": "12345",
     "seat": "8002",
     "audio": "/api/recordings/pbx1:1795407499.12/rec1/audio",
@@ -89,7 +91,7 @@ class AudioFacts(BaseModel):
     removed_at: AwareDatetime | None
 
 
-class RecordingOut(AudioFacts):
+class RecordingOut(AudioFacts, AboutCitizen):
     """A recording: the caller left, whoever he talked to right."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [RECORDING_EXAMPLE]})

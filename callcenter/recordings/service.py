@@ -30,6 +30,7 @@ from callcenter.recordings import repository
 from callcenter.recordings.files import WAV_SUFFIX, Folders, Unusable, below, open_file, renamed
 from callcenter.recordings.models import MediaAccess, MediaFile, MediaRemoval
 from callcenter.recordings.repository import MediaFilter
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -244,6 +245,10 @@ class MediaService:
         )
         async with self._database.writing() as session:
             await repository.add_access(session, row)
+            noted = Entry(
+                "recording.listened", f"recording:{media_id}", {"address": address}, actor
+            )
+            await record(session, noted, now=row.at)
 
     async def _row(self, kind: MediaKind, media_id: str) -> MediaFile:
         async with self._database.reading() as session:

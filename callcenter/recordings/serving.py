@@ -76,6 +76,12 @@ AUDIO_RESPONSES: dict[int | str, dict[str, Any]] = {
         "headers": {**_HEADERS, "Content-Range": {"schema": {"type": "string"}}},
     },
     304: {"description": "You have it: your ETag is the file's."},
+    403: _error(
+        "Codes `forbidden`, `citizen_hidden`.",
+        "citizen_hidden",
+        "you may not listen to the call of a confidential case: who the citizen is, is hidden from"
+        " you",
+    ),
     404: _error(
         "No such thing, or nothing to hear: `recording_not_found`, `voice_message_not_found`,"
         " `recording_missing`, `wav_not_kept`.",

@@ -89,6 +89,9 @@ class MediaWorker:
         self._wake = asyncio.Event()
         self._choosing = asyncio.Lock()
         self._busy: set[str] = set()
+        self._cleared: dict[str, MediaStatus] = {}
+        """Files whose leftovers are gone and whose row does not say so yet: that goes along with
+        the next file's commit. Whoever is killed before clears away again, which does nothing."""
         self._stop = threading.Event()
         self._pool: ThreadPoolExecutor | None = None
         self.finished: Counter[MediaStatus] = Counter()
@@ -114,6 +117,7 @@ class MediaWorker:
         """Work until cancelled. When this ends no thread works on."""
         self._stop.clear()
         self._busy.clear()
+        self._cleared.clear()
         self._pool = ThreadPoolExecutor(self._workers, "media", initializer=_give_way)
         try:
             async with asyncio.TaskGroup() as group:
@@ -132,6 +136,7 @@ class MediaWorker:
         while (file := await self._choose()) is not None:
             await self._work(file)
             count += 1
+        await self._tell_cleared()
         return count
 
     async def _serve(self) -> None:
@@ -147,6 +152,7 @@ class MediaWorker:
             file = await self._choose()
             if file is not None:
                 return file
+            await self._tell_cleared()
             with suppress(TimeoutError):
                 async with asyncio.timeout(await self._pause()):
                     await self._wake.wait()
@@ -155,10 +161,13 @@ class MediaWorker:
         """A due file that nobody works at; from now on somebody does."""
         async with self._database.reading() as session:
             files = await repository.due(
-                session, self._node, self._clock(), limit=len(self._busy) + 1
+                session,
+                self._node,
+                self._clock(),
+                limit=len(self._busy) + len(self._cleared) + 1,
             )
         for file in files:
-            if file.id not in self._busy:
+            if file.id not in self._busy and file.id not in self._cleared:
                 self._busy.add(file.id)
                 return file
         return None
@@ -226,9 +235,9 @@ class MediaWorker:
             return
         if outcome.status is not MediaStatus.READY:
             _log.warning("%s is %s (%s)", file.id, outcome.status.value, file.source_path)
-        async with self._database.reading() as session:
-            rows = await repository.by_ids(session, [file.id])
-        await self._clear(rows[file.id])
+        for name, value in values.items():
+            setattr(file, name, value)
+        await self._clear(file)
 
     async def _give_up(self, file: MediaFile, attempt: int, problem: str) -> None:
         _log.error("%s is given up after %d attempts: %s", file.id, attempt, problem)
@@ -246,6 +255,8 @@ class MediaWorker:
             if not await repository.change(session, file.id, values, was=MediaStatus.PENDING):
                 return False
             told = await self._note_media(session, file.call_id, file.id, status)
+            cleared = await self._write_cleared(session)
+        self._forget_cleared(cleared)
         self.finished[status] += 1
         facts = {
             "id": file.id,
@@ -277,7 +288,6 @@ class MediaWorker:
             wav_kept=file.wav_kept,
             stop=self._stop,
         )
-        values: dict[str, Any] = {"source_left": False}
         try:
             await self._in_thread(work)
         except Exception as error:
@@ -285,8 +295,28 @@ class MediaWorker:
             _log.warning("%s: its files cannot be cleared away: %s", file.id, error)
             attempt = file.attempts + 1
             values = {"attempts": attempt, "due_at": self._later(attempt)}
-        async with self._database.writing() as session:
-            await repository.change(session, file.id, values, was=status)
+            async with self._database.writing() as session:
+                await repository.change(session, file.id, values, was=status)
+        else:
+            self._cleared[file.id] = status
+
+    async def _tell_cleared(self) -> None:
+        """Have the rows say what was cleared away; before waiting for more work."""
+        if self._cleared:
+            async with self._database.writing() as session:
+                cleared = await self._write_cleared(session)
+            self._forget_cleared(cleared)
+
+    async def _write_cleared(self, session: AsyncSession) -> dict[str, MediaStatus]:
+        cleared = dict(self._cleared)
+        for media_id, status in cleared.items():
+            # Not if retention has been here meanwhile: then there is more to be cleared away.
+            await repository.change(session, media_id, {"source_left": False}, was=status)
+        return cleared
+
+    def _forget_cleared(self, told: dict[str, MediaStatus]) -> None:
+        for media_id in told:
+            self._cleared.pop(media_id, None)
 
     def _later(self, attempt: int) -> Any:
         wait = retry_delay_seconds(attempt, self._first_wait, LONGEST_RETRY_SECONDS)

@@ -8,6 +8,7 @@ from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callcenter.db.base import Base
+from callcenter.domain.registrations import PhoneKinds
 
 
 class Seat(Base):
@@ -22,5 +23,7 @@ class Seat(Base):
     enabled: Mapped[bool]
     in_queue: Mapped[bool]
     """Member of the main queue whenever enabled (agents' log-in comes with people)."""
+    phones: Mapped[str] = mapped_column(String(8), server_default=PhoneKinds.BOTH.value)
+    """One of `PhoneKinds`."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -3,6 +3,8 @@
 `asterisk-conf/` and `dialplan/` are copied as they are. Every value of the deployment stands in
 ``deployment.conf``, a file of templates only: ``[deploy-…](!)`` sections are invisible to
 whoever includes them, so each configuration file can take its own part from the same include.
+Queues, which an admin changes while all runs, stand in files of their own
+(`callcenter.asterisk.queue_config`).
 """
 
 from __future__ import annotations
@@ -12,9 +14,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+from callcenter.asterisk.queue_config import render as render_queues
+from callcenter.asterisk.queue_config import write as write_queues
 from callcenter.config import Settings, TrunkMode
 from callcenter.domain.dialling import to_regex
+from callcenter.domain.queues import PbxQueues
 from callcenter.secrets import Secrets, write_private
+from callcenter.setup.certificates import certificate_files, ensure_certificate
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = (REPOSITORY / "asterisk-conf", REPOSITORY / "dialplan")
@@ -58,11 +64,6 @@ def seat_regex(first_seat: int) -> str:
     return f"{digits[0]}[0-9]{{{len(digits) - 1}}}"
 
 
-def _numbers_regex(settings: Settings) -> str:
-    numbers = (settings.hotline_number, *settings.extra_numbers)
-    return "^(" + "|".join(number.replace("+", "[+]") for number in numbers) + ")$"
-
-
 def _outbound_regex(settings: Settings) -> str:
     if not settings.outbound_patterns or not settings.trunk_host:
         return MATCH_NOTHING
@@ -80,6 +81,10 @@ def outside_extensions(settings: Settings) -> list[str]:
     ]
 
 
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _flag(value: bool) -> str:
     return "1" if value else "0"
 
@@ -91,7 +96,7 @@ def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[
             "CC_NODE": settings.node,
             "CC_LANGUAGE": settings.language,
             "CC_TIME_ZONE": settings.time_zone,
-            "CC_NUMBERS": _numbers_regex(settings),
+            "CC_QUEUE_MAIN": settings.hotline_number,
             "CC_SEATS": seat_pattern(settings.first_seat),
             "CC_SEATS_REGEX": seat_regex(settings.first_seat),
             "CC_OUTBOUND": _outbound_regex(settings),
@@ -108,32 +113,45 @@ def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[
             "CC_VM_MAX_DEFAULT": settings.voice_message_max_seconds,
         },
     )
+    # Of a browser phone only the sound needs an address: its signalling has a connection.
+    media: dict[str, object] = {}
+    outside: dict[str, object] = {}
+    if settings.external_address:
+        media = {"external_media_address": settings.external_address, "local_net": "127.0.0.0/8"}
+        outside = {**media, "external_signaling_address": settings.external_address}
+    yield "media-address", media
+    yield "transport", {"bind": _address(settings.sip_bind, settings.sip_port), **outside}
+    certificate = certificate_files(settings)
     yield (
-        "queue",
+        "tls-transport",
         {
-            "timeout": settings.queue_ring_seconds,
-            "wrapuptime": settings.queue_wrapup_seconds,
-            "maxlen": settings.queue_max_waiting,
-            "servicelevel": 15,
-            "announce-frequency": settings.announce_position_seconds,
-            "periodic-announce-frequency": settings.announce_voice_message_seconds,
+            "bind": _address(settings.sip_bind, settings.sip_tls_port),
+            "cert_file": certificate.certificate,
+            "priv_key_file": certificate.key,
+            **outside,
         },
     )
-    transport: dict[str, object] = {"bind": f"{settings.sip_bind}:{settings.sip_port}"}
-    if settings.external_address:
-        transport["external_media_address"] = settings.external_address
-        transport["external_signaling_address"] = settings.external_address
-        transport["local_net"] = "127.0.0.0/8"
-    yield "transport", transport
     # A carrier's address is the carrier, whatever its calls have in From. On loopback seats and
     # trunk callers share the address, so there the seats' names come first.
     loopback = settings.trunk_mode is TrunkMode.LOOPBACK
     order = "username,auth_username,ip" if loopback else "ip,username,auth_username"
     yield "sip", {"endpoint_identifier_order": order}
     yield "rtp", {"rtpstart": settings.rtp_start, "rtpend": settings.rtp_end}
+    # Which of our addresses stands for the public one is only known where one was named.
+    mapped = settings.external_address and settings.sip_bind not in ("0.0.0.0", "::")  # noqa: S104
+    public = f"{settings.external_address},include_local_address"
+    yield "ice", {settings.sip_bind: public} if mapped else {}
     yield "ami", {"bindaddr": "127.0.0.1", "port": settings.ami_port}
     yield "ami-user", {"secret": secrets.ami_password}
-    yield "http", {"bindaddr": "127.0.0.1", "bindport": settings.ari_port}
+    browsers: dict[str, object] = {"tlsenable": "no"}
+    if settings.wss_port:
+        browsers = {
+            "tlsenable": "yes",
+            "tlsbindaddr": _address(settings.sip_bind, settings.wss_port),
+            "tlscertfile": certificate.certificate,
+            "tlsprivatekey": certificate.key,
+        }
+    yield "http", {"bindaddr": "127.0.0.1", "bindport": settings.ari_port, **browsers}
     yield "ari-user", {"password": secrets.ari_password, "password_format": "plain"}
     yield "moh", {"directory": settings.asterisk_dir / "moh"}
     carrier = settings.trunk_host
@@ -219,10 +237,13 @@ def _link_data(settings: Settings, places: PbxPlaces) -> None:
             _link_tree(sounds / language, ours)
 
 
-def write_configuration(settings: Settings, secrets: Secrets, places: PbxPlaces) -> None:
+def write_configuration(
+    settings: Settings, secrets: Secrets, places: PbxPlaces, queues: PbxQueues
+) -> None:
     """Write the whole configuration of this instance's PBX; safe to repeat at any time.
 
-    Prompts must have been rendered before, since the data folder links to them.
+    Prompts must have been rendered before, since the data folder links to them. `queues` are what
+    the database says now; the service itself has the PBX load what is changed later.
     """
     base = settings.asterisk_dir
     etc = base / "etc"
@@ -235,11 +256,12 @@ def write_configuration(settings: Settings, secrets: Secrets, places: PbxPlaces)
         for file in source.glob("*.conf"):
             if not file.name.startswith("pjsip_trunk_"):
                 shutil.copyfile(file, etc / file.name)
+    ensure_certificate(settings)
+    if not settings.sip_tls_port:
+        (etc / "pjsip_tls.conf").write_text(GENERATED, encoding="utf-8")
     trunk = f"pjsip_trunk_{TrunkMode(settings.trunk_mode).value}.conf"
     shutil.copyfile(SOURCES[0] / trunk, etc / "pjsip_trunk.conf")
-    (etc / "queues_deployed.conf").write_text(
-        f"{GENERATED}[{settings.hotline_number}](hotline)\n", encoding="utf-8"
-    )
+    write_queues(etc, render_queues(queues))
     (etc / "asterisk.conf").write_text(render_asterisk_conf(settings, places), encoding="utf-8")
     write_private(etc / "deployment.conf", render_deployment(settings, secrets))
     _link_data(settings, places)

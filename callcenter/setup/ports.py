@@ -42,6 +42,13 @@ class PortUse:
 def ports_of(settings: Settings) -> list[PortUse]:
     """Every single port of an instance; the RTP range is apart (`check_rtp`)."""
     sip = ("CALLCENTER_SIP_PORT", "SIP", settings.sip_bind, "CALLCENTER_SIP_BIND")
+    tls = ("CALLCENTER_SIP_TLS_PORT", "SIP over TLS", settings.sip_bind, "CALLCENTER_SIP_BIND")
+    wss = ("CALLCENTER_WSS_PORT", "browser phones", settings.sip_bind, "CALLCENTER_SIP_BIND")
+    optional = [
+        PortUse(*use, port, udp=False)
+        for use, port in ((tls, settings.sip_tls_port), (wss, settings.wss_port))
+        if port
+    ]
     return [
         PortUse(*sip, settings.sip_port, udp=True),
         PortUse(*sip, settings.sip_port, udp=False),
@@ -64,6 +71,7 @@ def ports_of(settings: Settings) -> list[PortUse]:
             settings.supervisor_port,
             udp=False,
         ),
+        *optional,
     ]
 
 

@@ -1,4 +1,4 @@
-"""A SIP phone (RFC 3261 user agent) on a UDP socket of its own.
+"""A SIP phone (RFC 3261 user agent) on a socket of its own: UDP, TCP, TLS or a WebSocket.
 
 It registers from the port it listens on, as phones do, answers what a phone must answer, and gives
 calls to whoever drives it: a test, the demo, a benchmark. Hundreds live in one event loop.
@@ -16,7 +16,7 @@ import contextlib
 import secrets
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from callcenter.simulator import digest
 from callcenter.simulator.call import Call
@@ -39,6 +39,7 @@ from callcenter.simulator.transactions import (
     new_branch,
     new_tag,
 )
+from callcenter.simulator.wires import Wire, open_wire
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, INFO, UPDATE"
 INCOMING = 64
@@ -53,7 +54,7 @@ class RegistrationRefused(Exception):
         self.status = response.status
 
 
-class Phone(asyncio.DatagramProtocol):
+class Phone:
     """One phone. `host` and `port` are the PBX; `user` is also the name in From."""
 
     def __init__(
@@ -66,6 +67,7 @@ class Phone(asyncio.DatagramProtocol):
         display: str = "",
         local_address: str = "127.0.0.1",
         codecs: tuple[str, ...] = ("alaw", "ulaw"),
+        transport: str = "udp",
         timers: Timers | None = None,
     ) -> None:
         self.server: Address = (host, port)
@@ -74,6 +76,9 @@ class Phone(asyncio.DatagramProtocol):
         self.display = display
         self.local_address = local_address
         self.local_port = 0
+        self.transport = transport
+        """One of `wires.TRANSPORTS`. Over a WebSocket a phone registers and is found; it has no
+        sound, which would be a browser's (DTLS, ICE)."""
         self.payloads = tuple(CODECS[name] for name in codecs)
         self.refuse_with = 0
         """Answer every new call at once with this status, e.g. 486; 0 lets them ring."""
@@ -83,7 +88,7 @@ class Phone(asyncio.DatagramProtocol):
         """First lines of what went out (>) and came in (<), newest last, 200 at most."""
         self.transactions = Transactions(self.send, timers or Timers())
         self.timers = timers or Timers()
-        self._transport: asyncio.DatagramTransport | None = None
+        self._wire: Wire | None = None
         self._calls: dict[str, Call] = {}
         self._incoming: asyncio.Queue[Call] = asyncio.Queue(INCOMING)
         self._tasks: set[asyncio.Task[object]] = set()
@@ -94,11 +99,9 @@ class Phone(asyncio.DatagramProtocol):
     # -- life ---------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(
-            lambda: self, (self.local_address, self.local_port)
-        )
-        self.local_port = transport.get_extra_info("sockname")[1]
+        local = (self.local_address, self.local_port)
+        self._wire = await open_wire(self.transport, local, self.server, self.received)
+        self.local_port = self._wire.local[1]
         return self
 
     async def __aexit__(
@@ -125,8 +128,8 @@ class Phone(asyncio.DatagramProtocol):
         for call in list(self._calls.values()):
             call.end("gone")
         self._registered = False
-        if self._transport is not None:
-            self._transport.close()
+        if self._wire is not None:
+            self._wire.close()
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Run `work` as long as the phone lives."""
@@ -204,13 +207,17 @@ class Phone(asyncio.DatagramProtocol):
     @property
     def contact(self) -> str:
         """The URI we can be reached at."""
-        return f"sip:{self.user}@{self.local_address}:{self.local_port}"
+        uri = f"sip:{self.user}@{self.local_address}:{self.local_port}"
+        # wss is no URI parameter: a browser says ws either way (RFC 7118, section 5.2.4).
+        transport = "ws" if self.transport == "wss" else self.transport
+        return uri if transport == "udp" else f"{uri};transport={transport}"
 
     # -- for Call -----------------------------------------------------------------------------
 
     def headers(self, call_id: str, sequence: str) -> Headers:
         """The headers that every request begins with; a fresh branch, and rport (RFC 3581)."""
-        via = f"SIP/2.0/UDP {self.local_address}:{self.local_port};rport;branch={new_branch()}"
+        way = f"SIP/2.0/{self.transport.upper()} {self.local_address}:{self.local_port}"
+        via = f"{way};rport;branch={new_branch()}"
         return Headers(
             [
                 ("Via", via),
@@ -259,8 +266,8 @@ class Phone(asyncio.DatagramProtocol):
     def send(self, data: bytes, address: Address) -> None:
         """Put bytes on the wire."""
         self._note(">", data)
-        if self._transport is not None and not self._transport.is_closing() and not self.drop(data):
-            self._transport.sendto(data, address)
+        if self._wire is not None and not self.drop(data):
+            self._wire.send(data, address)
 
     def forget(self, call: Call) -> None:
         """`call` is over."""
@@ -281,15 +288,8 @@ class Phone(asyncio.DatagramProtocol):
 
     # -- the wire -----------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the socket."""
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def error_received(self, exc: Exception) -> None:
-        """Nobody listens there: the request's own timer says so later."""
-
-    def datagram_received(self, data: bytes, addr: Address) -> None:
-        """Read one datagram; what is no SIP (keep-alives too) is dropped."""
+    def received(self, data: bytes, addr: Address) -> None:
+        """Read one message; what is no SIP (keep-alives too) is dropped."""
         self._note("<", data)
         try:
             message = parse_message(data)

@@ -1,4 +1,4 @@
-"""API tokens; users and roles come with seats and people."""
+"""API tokens: what machines show."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from callcenter.db.base import Base
 
 
 class ApiToken(Base):
-    """A machine's or person's token; only its SHA-256 is kept."""
+    """A machine's token; only its SHA-256 is kept."""
 
     __tablename__ = "api_token"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    roles: Mapped[str] = mapped_column(String(200), server_default="admin")
+    """Words of `domain.permissions.Role`, sorted, with a blank between."""
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]

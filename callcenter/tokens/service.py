@@ -1,4 +1,6 @@
-"""API tokens: only their SHA-256 is kept, and who has one may use the whole API.
+"""API tokens, for machines: only their SHA-256 is kept, and each has roles as people have.
+
+The first token is an admin's: set-up, tools and whoever may read the home use it.
 
 A token is 256 random bits, so a plain hash is enough: there is nothing to guess. It is looked up
 by its hash; the comparison of what was found takes the same time wherever it differs.
@@ -17,7 +19,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,12 +27,15 @@ from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
 
+from callcenter.actor import Actor
 from callcenter.clock import Clock, utc_now
 from callcenter.db.engine import Database
+from callcenter.domain.permissions import Role, permissions_of, roles_in, words_of
 from callcenter.errors import BadInput, Conflict, NotFound
 from callcenter.secrets import write_private
 from callcenter.tokens import repository
 from callcenter.tokens.models import ApiToken
+from callcenter.trail.service import Entry, record
 
 CACHE_SECONDS = 1.0
 CACHE_ENTRIES = 1000
@@ -48,6 +53,7 @@ class TokenInfo:
     """A token without its secret."""
 
     name: str
+    roles: frozenset[Role]
     created_at: datetime
     revoked_at: datetime | None
 
@@ -64,15 +70,17 @@ class TokenService:
         self._database = database
         self._clock = clock
         self._monotonic = monotonic
-        self._cache: OrderedDict[str, tuple[str, float]] = OrderedDict()
-        """Hash to name and the moment until which it is believed."""
+        self._cache: OrderedDict[str, tuple[Actor, float]] = OrderedDict()
+        """Hash to who it is, and the moment until which it is believed."""
         self._revocations = 0
 
-    async def create(self, name: str) -> str:
+    async def create(self, name: str, roles: Collection[Role] = (Role.ADMIN,)) -> str:
         """A new token, shown this once. The name of a revoked one may be used again.
 
-        `BadInput` ``bad_token_name``; `Conflict` ``token_exists``.
+        `BadInput` ``bad_token_name``, ``no_roles``; `Conflict` ``token_exists``.
         """
+        if not roles:
+            raise BadInput("roles: name one at least", code="no_roles")
         if not _NAME.fullmatch(name):
             raise BadInput(
                 "name: 1 to 64 letters, digits, blanks or . @ _ -, no blank at the ends",
@@ -87,7 +95,11 @@ class TokenService:
                 if row is None:
                     row = ApiToken(name=name)
                     session.add(row)
-                row.sha256, row.created_at, row.revoked_at = _hash(token), self._clock(), None
+                now = self._clock()
+                row.sha256, row.created_at, row.revoked_at = _hash(token), now, None
+                row.roles = words_of(roles)
+                made = Entry("token.made", f"token:{name}", {"roles": sorted(roles)})
+                await record(session, made, now=now)
         except IntegrityError as error:  # another process was faster
             raise _exists(name) from error
         return token
@@ -96,7 +108,9 @@ class TokenService:
         """All tokens, oldest first, revoked ones too."""
         async with self._database.reading() as session:
             rows = await repository.all_tokens(session)
-        return [TokenInfo(row.name, row.created_at, row.revoked_at) for row in rows]
+        return [
+            TokenInfo(row.name, roles_in(row.roles), row.created_at, row.revoked_at) for row in rows
+        ]
 
     async def revoke(self, name: str) -> None:
         """End the token `name`; ended already is fine. `NotFound` ``token_not_found``."""
@@ -104,12 +118,20 @@ class TokenService:
             row = await repository.by_name(session, name)
             if row is None:
                 raise NotFound(f"there is no token {name!r}", code="token_not_found")
-            row.revoked_at = row.revoked_at or self._clock()
+            if row.revoked_at is None:
+                row.revoked_at = self._clock()
+                ended = Entry("token.revoked", f"token:{name}")
+                await record(session, ended, now=row.revoked_at)
         self._revocations += 1  # a look-up that is under way must not be remembered
         self._cache.clear()
 
     async def check(self, token: str) -> str | None:
         """The name of a valid `token`, or None."""
+        who = await self.actor(token)
+        return None if who is None else who.name
+
+    async def actor(self, token: str) -> Actor | None:
+        """Who shows `token`; None if it is not valid."""
         digest = _hash(token)
         known = self._cache.get(digest)
         if known is not None and self._monotonic() < known[1]:
@@ -121,12 +143,14 @@ class TokenService:
         if row is None or row.revoked_at is not None or not hmac.compare_digest(row.sha256, digest):
             self._cache.pop(digest, None)
             return None
+        roles = roles_in(row.roles)
+        who = Actor(row.name, permissions_of(roles), roles)
         if revocations == self._revocations:
-            self._cache[digest] = (row.name, asked_at + CACHE_SECONDS)
+            self._cache[digest] = (who, asked_at + CACHE_SECONDS)
             self._cache.move_to_end(digest)
             if len(self._cache) > CACHE_ENTRIES:
                 self._cache.popitem(last=False)
-        return row.name
+        return who
 
     async def ensure_first(self, token_file: Path) -> bool:
         """See to it that `token_file` (mode 600) holds a valid token; whether one was made.

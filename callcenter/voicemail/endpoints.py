@@ -7,10 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
+from callcenter.access import requires
 from callcenter.api import Config, Page, encode_cursor, error_body
 from callcenter.calls.audio_rows import VoiceMessageFilter
+from callcenter.citizens import CitizensOf
 from callcenter.domain.media import MediaKind, MediaStatus
-from callcenter.recordings.endpoints import audio_facts, media_key
+from callcenter.domain.permissions import Permission
+from callcenter.recordings.endpoints import audio_facts, call_of, media_key
 from callcenter.recordings.schemas import Moment
 from callcenter.recordings.service import MediaService
 from callcenter.recordings.serving import (
@@ -40,6 +43,8 @@ def _media(request: Request) -> MediaService:
 
 Service = Annotated[VoiceMessageService, Depends(_service)]
 MediaFiles = Annotated[MediaService, Depends(_media)]
+READ = [requires(Permission.RECORDING_READ)]
+LISTEN = [requires(Permission.RECORDING_LISTEN)]
 Listening = Annotated[Conditions, Depends()]
 MessageId = Annotated[
     str,
@@ -68,10 +73,11 @@ _ONE: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", summary="List voice messages, newest first", responses=_PAGE)
+@router.get("", summary="List voice messages, newest first", responses=_PAGE, dependencies=READ)
 async def list_voice_messages(
     service: Service,
     config: Config,
+    citizens: CitizensOf,
     call_id: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
     reason: Annotated[str | None, Query(min_length=1, max_length=32)] = None,
     status: Annotated[MediaStatus | None, Query()] = None,
@@ -96,7 +102,11 @@ async def list_voice_messages(
     following = None
     if page.next is not None:
         following = encode_cursor(page.next[0].isoformat(), page.next[1])
-    items = [_message(message) for message in page.items]
+    secret = await citizens.confidential({message.media.call_id for message in page.items})
+    items = [_message(message, message.media.call_id in secret) for message in page.items]
+    await citizens.was_listed(
+        "voice_message.listed", number=None, cursor=cursor, ids=[item.id for item in items]
+    )
     return Page[VoiceMessageOut](items=items, next=following)
 
 
@@ -105,15 +115,19 @@ async def list_voice_messages(
     summary="Listen to a voice message",
     response_class=Response,
     responses=AUDIO_RESPONSES,
+    dependencies=LISTEN,
 )
 async def voice_message_audio(
     request: Request,
     message_id: MessageId,
     media: MediaFiles,
+    citizens: CitizensOf,
     conditions: Listening,
     wav: Wav = False,
 ) -> Response:
-    """Who listens is written down first."""
+    """Who listens is written down first. The call of a confidential case is for those who may see
+    who the citizen is."""
+    await citizens.may_listen(call_of(message_id))
     return await serve_audio(
         request, media, MediaKind.VOICE_MESSAGE, message_id, conditions, wav=wav
     )
@@ -124,6 +138,7 @@ async def voice_message_audio(
     summary="Size and ETag of a voice message",
     response_class=Response,
     responses=AUDIO_RESPONSES,
+    dependencies=LISTEN,
 )
 async def voice_message_audio_facts(
     message_id: MessageId, media: MediaFiles, wav: Wav = False
@@ -132,15 +147,23 @@ async def voice_message_audio_facts(
     return await describe_audio(media, MediaKind.VOICE_MESSAGE, message_id, wav=wav)
 
 
-@router.get("/{message_id:path}", summary="One voice message", responses=_ONE)
-async def read_voice_message(message_id: MessageId, service: Service) -> VoiceMessageOut:
-    """Who left it, why, what became of it, and where to listen."""
-    return _message(await service.get(message_id))
+@router.get("/{message_id:path}", summary="One voice message", responses=_ONE, dependencies=READ)
+async def read_voice_message(
+    message_id: MessageId, service: Service, citizens: CitizensOf
+) -> VoiceMessageOut:
+    """Who left it, why, what became of it, and where to listen. Who reads is noted."""
+    message = await service.get(message_id)
+    confidential = bool(await citizens.confidential([message.media.call_id]))
+    await citizens.was_shown(
+        "voice_message.read", f"voice_message:{message_id}", confidential=confidential
+    )
+    return _message(message, confidential)
 
 
-def _message(message: Message) -> VoiceMessageOut:
+def _message(message: Message, confidential: bool) -> VoiceMessageOut:
     media, row, call = message.media, message.row, message.call
     return VoiceMessageOut(
+        confidential=confidential,
         **audio_facts(media),
         id=media.id,
         call_id=media.call_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
 
+from callcenter.citizens import AboutCitizen
 from callcenter.recordings.schemas import AudioFacts
 
 VOICE_MESSAGE_EXAMPLE: dict[str, JsonValue] = {
@@ -11,6 +12,7 @@ VOICE_MESSAGE_EXAMPLE: dict[str, JsonValue] = {
     "call_id": "pbx1:1795407499.31",
     "reason": "closed",
     "caller_number": "02161234567",
+    "confidential": False,
     "started_at": "2026-11-24T14:02:31.5Z",
     "ended_at": "2026-11-24T14:03:12.1Z",
     "status": "ready",
@@ -28,7 +30,7 @@ VOICE_MESSAGE_EXAMPLE: dict[str, JsonValue] = {
 }
 
 
-class VoiceMessageOut(AudioFacts):
+class VoiceMessageOut(AudioFacts, AboutCitizen):
     """A voice message."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [VOICE_MESSAGE_EXAMPLE]})

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_blocked_number")),
         sa.UniqueConstraint("number", name=op.f("uq_blocked_number_number")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "call",

@@ -1,6 +1,9 @@
-"""Seats: transports, browser phones."""
+"""Seats: which phones each may have."""
 
 from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0007"
 down_revision = "0006"
@@ -9,8 +12,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Seats that are there may have either kind: nothing changes until a browser registers."""
+    with op.batch_alter_table("seat") as batch_op:
+        batch_op.add_column(
+            sa.Column("phones", sa.String(length=8), server_default="both", nullable=False)
+        )
 
 
 def downgrade() -> None:
-    """Remove them."""
+    """Every phone is a SIP phone again."""
+    with op.batch_alter_table("seat") as batch_op:
+        batch_op.drop_column("phones")

@@ -45,7 +45,7 @@ BLOCKS = range(20000, 32000, BLOCK)
 """Below the range that systems give to whoever asks for any port."""
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
-SINGLES = ("sip", "ami", "ari", "agi", "api", "supervisor")
+SINGLES = ("sip", "ami", "ari", "agi", "api", "supervisor", "sip_tls", "wss")
 PARTS = ("asterisk", "agi", "callcenter")
 
 Found = TypeVar("Found")

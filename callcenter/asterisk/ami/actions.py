@@ -10,6 +10,7 @@ from typing import ClassVar, Generic, TypeVar
 from callcenter.asterisk.ami import fields as read
 from callcenter.asterisk.ami.fields import Headers
 from callcenter.domain.floor import Channel, DeviceState, Member, WaitingCaller
+from callcenter.domain.registrations import Registration
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -287,6 +288,7 @@ class Contact:
 
     id: str
     endpoint: str
+    registration: Registration
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +304,11 @@ class ShowContacts(Action[tuple[Contact, ...]]):
 
     def result(self, answer: Answer) -> tuple[Contact, ...]:
         return tuple(
-            Contact(id=read.required(item, "ObjectName"), endpoint=read.text(item, "Endpoint"))
+            Contact(
+                id=read.required(item, "ObjectName"),
+                endpoint=read.text(item, "Endpoint"),
+                registration=read.registration(item),
+            )
             for item in answer.items("ContactList")
         )
 

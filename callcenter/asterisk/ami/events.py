@@ -39,7 +39,14 @@ class OriginateEnded:
     uniqueid: str
 
 
-Event = floor.Fact | FullyBooted | Shutdown | OriginateEnded
+@dataclass(frozen=True, slots=True)
+class ContactChanged:
+    """Something about the phone of SIP endpoint `endpoint` changed; a list says what."""
+
+    endpoint: str
+
+
+Event = floor.Fact | FullyBooted | Shutdown | OriginateEnded | ContactChanged
 
 Parser = Callable[[Headers, float], Event | None]
 
@@ -116,6 +123,10 @@ def _originate_ended(headers: Headers, _at: float) -> Event:
     )
 
 
+def _contact_changed(headers: Headers, _at: float) -> Event:
+    return ContactChanged(text(headers, "EndpointName"))
+
+
 def _no_use(_headers: Headers, _at: float) -> None:
     return None
 
@@ -141,6 +152,7 @@ _PARSERS: dict[str, Parser] = {
     "FullyBooted": _booted,
     "Shutdown": _shutdown,
     "OriginateResponse": _originate_ended,
+    "ContactStatus": _contact_changed,
     # QueueCallerAbandon also comes on timeout, empty and withdraw: QueueCallerLeave says it right.
     **dict.fromkeys(
         (
@@ -161,7 +173,6 @@ _PARSERS: dict[str, Parser] = {
             "ChallengeSent",
             "ChannelTalkingStart",
             "ChannelTalkingStop",
-            "ContactStatus",
             "DTMFBegin",
             "DTMFEnd",
             "DialBegin",

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from callcenter.domain.floor import Channel, ChannelState, DeviceState, Member, WaitingCaller
-from callcenter.domain.ids import Linkedid, Uniqueid
+from callcenter.domain.ids import Extension, Linkedid, Uniqueid
+from callcenter.domain.registrations import Reachability, Registration, read_contact_uri
 
 Headers = Mapping[str, Any]
 """One message; keys are compared without case (panoramisk's `Message`)."""
@@ -22,6 +23,12 @@ _CHANNEL_STATES = {
     "6": ChannelState.UP,
 }
 """Asterisk's ``enum ast_channel_state``: 4 is our own side ringing, i.e. a caller dialling in."""
+
+_REACHABILITY = {
+    "Reachable": Reachability.REACHABLE,
+    "Unreachable": Reachability.UNREACHABLE,
+}
+"""The others (NonQualified, Unknown, Created …) say that no answer is known (pjsip_options.c)."""
 
 _DEVICE_STATES = {
     "NOT_INUSE": DeviceState.IDLE,
@@ -123,4 +130,21 @@ def member(headers: Headers) -> Member:
         paused=text(headers, "Paused") == "1",
         paused_reason=text(headers, "PausedReason"),
         dynamic=text(headers, "Membership") == "dynamic",
+    )
+
+
+def registration(headers: Headers) -> Registration:
+    """The registration of a ContactList item. The user agent is the phone's own words."""
+    transport, address = read_contact_uri(text(headers, "Uri"))
+    reachability = _REACHABILITY.get(text(headers, "Status"), Reachability.UNKNOWN)
+    answered = reachability is Reachability.REACHABLE
+    expires = text(headers, "ExpirationTime")
+    return Registration(
+        extension=Extension(text(headers, "Endpoint")),
+        transport=transport,
+        address=address,
+        user_agent=text(headers, "UserAgent"),
+        reachability=reachability,
+        round_trip_us=number(headers, "RoundtripUsec") if answered else None,
+        expires_at=float(expires) if expires.isdecimal() and int(expires) else None,
     )

@@ -243,6 +243,7 @@ def test_quick_is_a_short_one() -> None:
         ["--rounds", "many"],
         ["--ports", "65000"],
         ["--only", "neither"],
+        ["--set", "recording_format"],
         ["--talk", "0"],
         ["--talk", "4"],
         ["--talk", "2", "--seats", "100"],

@@ -15,12 +15,14 @@ import pytest
 
 from benchmarks.bare import configuration
 from benchmarks.case_watch import CaseWatch
+from benchmarks.encoders import FORMATS, costs
 from benchmarks.plan import BenchFailed, parse_arguments
 from benchmarks.product import Product, forget_settings, make_settings
 from benchmarks.queue_log import read_from, size_of
 from benchmarks.usage import Usage, cpu_of, spent, usage_of
 from callcenter.config import Settings
 from callcenter.setup.toolbox import Toolbox
+from callcenter.simulator.sound import tone
 
 BURN = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
 
@@ -125,6 +127,18 @@ def test_the_products_programs_read_the_settings_of_the_run(
     assert not read.recording_notice
 
 
+def test_a_setting_of_the_product_can_be_tried(tmp_path: Path) -> None:
+    plan = parse_arguments(["--set", "recording_format=flac", "--set", "CALLCENTER_RATING=false"])
+    settings = make_settings(plan, tmp_path)
+    assert (settings.recording_format, settings.rating) == ("flac", False)
+
+
+@pytest.mark.parametrize("wrong", ["recording_format=mp3", "no_such_thing=1"])
+def test_a_setting_that_cannot_be_is_said(wrong: str, tmp_path: Path) -> None:
+    with pytest.raises(BenchFailed, match=wrong.split("=")[0]):
+        make_settings(parse_arguments(["--set", wrong]), tmp_path)
+
+
 async def test_a_part_that_is_missing_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,3 +203,14 @@ async def test_a_case_that_does_not_come_is_counted(tmp_path: Path) -> None:
                 bridge_row("INBOUND", 1_000_000_000) + bridge_row("BRIDGE_ENTER", 1_000_000_001)
             )
     assert (watch.seconds, watch.never) == ([], 1)
+
+
+# -- formats ----------------------------------------------------------------------------------
+
+
+def test_every_format_has_its_cost_and_size() -> None:
+    found = {cost.name: cost for cost in costs(tone(440, 2.0), tone(660, 1.0))}
+    assert set(found) == {f"{container} {coding}" for container, coding in FORMATS}
+    # Two sides of 8,000 octets a second, and a header.
+    assert 128 <= found["WAV ALAW"].kbit_per_second < 130
+    assert found["OGG OPUS"].kbit_per_second < found["WAV ALAW"].kbit_per_second

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from callcenter.domain.dialling import matches
 from callcenter.domain.transfer_target import TargetKind, dial_places
 
-PLACES = dial_places(8001, "12345", ("_1[3-9]XXXXXXXXX", "_0X.", "110"))
+PLACES = dial_places(8001, ("12345",), ("_1[3-9]XXXXXXXXX", "_0X.", "110"))
 
 
 @pytest.mark.parametrize(
@@ -45,19 +45,19 @@ def test_only_what_can_be_typed_on_a_phone_is_a_target(target: str) -> None:
     "target", ["8001\n", " 8001", "8001,1", "８００１", "8001@from-pstn", "8001&PJSIP/trunk", "*1"]
 )
 def test_nothing_is_read_into_a_target(target: str) -> None:
-    wide = dial_places(8001, "12345", ("_X.",))
+    wide = dial_places(8001, ("12345",), ("_X.",))
     assert wide.kind_of(target) is None
 
 
 @given(st.from_regex(r"8[0-9]{3}|12345", fullmatch=True))
 def test_a_pattern_too_wide_makes_no_seat_a_paid_call(target: str) -> None:
-    wide = dial_places(8001, "12345", ("_X.",))
+    wide = dial_places(8001, ("12345",), ("_X.",))
     assert wide.kind_of(target) in (TargetKind.SEAT, TargetKind.QUEUE)
 
 
 @given(st.from_regex(r"[0-9]{1,20}", fullmatch=True))
 def test_without_patterns_nothing_outside_can_be_reached(target: str) -> None:
-    closed = dial_places(8001, "12345", ())
+    closed = dial_places(8001, ("12345",), ())
     assert closed.kind_of(target) is not TargetKind.OUTSIDE
 
 

@@ -22,6 +22,7 @@ async def build(tmp_path: Path) -> AsyncIterator[Build]:
     opened: list[Database] = []
 
     async def make(**changes: Any) -> House:
+        changes = {"recording_format": "opus", **changes}  # unless the test is about it
         settings = Settings(_env_file=None, home=tmp_path, **changes)
         settings.recordings_dir.mkdir(exist_ok=True)
         settings.voice_messages_dir.mkdir(exist_ok=True)

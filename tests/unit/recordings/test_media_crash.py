@@ -133,6 +133,7 @@ async def history(house: House) -> list[str]:
 
 
 async def new_house(home: Path, **changes: Any) -> House:
+    changes = {"recording_format": "opus", **changes}
     settings = Settings(_env_file=None, home=home, **changes)
     settings.recordings_dir.mkdir(parents=True)
     settings.voice_messages_dir.mkdir()

@@ -15,7 +15,10 @@ from callcenter.config import Settings
 from callcenter.errors import SetupError
 from callcenter.setup.ports import check_ports, ports_of, try_bind
 
-NAMES = ("sip_port", "ami_port", "ari_port", "agi_port", "api_port", "supervisor_port")
+NAMES = (
+    "sip_port", "ami_port", "ari_port", "agi_port", "api_port", "supervisor_port", "sip_tls_port",
+    "wss_port",
+)  # fmt: skip
 
 
 @contextmanager

@@ -1,0 +1,531 @@
+"""Agents: who sits where and does what; the machine's memory, its commands and its facts.
+
+- One process holds everybody who is logged in; each step is committed before it is shown. A step
+  that cannot be committed did not happen, and is taken again: floor and timer tell what *is*, the
+  ledger's facts wait in a table of their own, and a person gets an error.
+- But for the pause after a talk: it is sent to the PBX before anything is written, since the next
+  caller would be faster. If we die in between, the floor tells of the ended talk again.
+- The ledger's facts are written in the ledger's own transaction, so none is lost, and taken right
+  after it. Taken twice they are taken once (`domain.agents`).
+- A seat to which nobody is logged in takes calls of the main queue as the seat itself says, unless
+  the setting `agents_required` is on. As soon as somebody logs in there, his skills decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from callcenter.agents import repository
+from callcenter.agents.models import AgentFact
+from callcenter.agents.ports import OneQueue, PbxSeats, People, Person, Queues
+from callcenter.agents.records import decode
+from callcenter.broadcast import Change
+from callcenter.calls.lookup import call_rows
+from callcenter.clock import Clock, utc_now
+from callcenter.config import Settings
+from callcenter.db.engine import Database
+from callcenter.domain.agents import (
+    Agent,
+    BreakExceeded,
+    Changed,
+    Command,
+    Effect,
+    Fact,
+    LogIn,
+    LogOut,
+    Refusal,
+    RingEnded,
+    Rules,
+    SeatLeft,
+    SeatSeen,
+    SeatTaken,
+    SetPause,
+    TalkEnded,
+    Tick,
+    apply,
+    refusal,
+)
+from callcenter.domain.ids import Extension, Uniqueid
+from callcenter.domain.ledger import Direction, LedgerChanges, RingEnd
+from callcenter.domain.seating import DesiredMember
+from callcenter.errors import BadInput, Conflict, NotFound
+from callcenter.seats.service import SeatService
+
+_log = logging.getLogger(__name__)
+
+FACTS_AT_ONCE = 500
+LONGEST_REST_SECONDS = 5.0
+"""A fact whose wake-up was lost, by another process say, is taken so much later at most."""
+RETRY_SECONDS = 1.0
+
+_RINGS = {RingEnd.ANSWERED: "ring_answered", RingEnd.NO_ANSWER: "ring_missed"}
+
+_SENTENCES = {
+    Refusal.AGENT_ELSEWHERE: "logged in at another seat: log out there first",
+    Refusal.AGENT_TALKING: "in a call: end it first",
+    Refusal.NOT_LOGGED_IN: "not logged in to a seat",
+    Refusal.NOT_IN_WRAP_UP: "there is no wrap-up to be ended",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo:
+    """An agent as he is now."""
+
+    person: Person
+    agent: Agent
+
+
+class AgentService:
+    """The agents of one PBX; `run` it as a task."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        *,
+        people: People,
+        seats: SeatService,
+        pbx: PbxSeats,
+        queues: Queues | None = None,
+        publish: Callable[[Change], None] = lambda _change: None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._people = people
+        self._seats = seats
+        self._pbx = pbx
+        self._queues = queues or OneQueue(settings.hotline_number)
+        self._publish = publish
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        """One step after the other."""
+        self._wake = asyncio.Event()
+        self._listeners: list[Callable[[], None]] = []
+        self._loaded = False
+        self._agents: dict[int, Agent] = {}
+        """Who is logged in."""
+        self._by_seat: dict[Extension, int] = {}
+        self._rules = Rules(settings.wrap_up_seconds, settings.ring_no_answer_limit)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each commit that changed what `memberships` says."""
+        self._listeners.append(listener)
+
+    # -- life ---------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Everybody as the last process left him. Called once; later calls do nothing."""
+        async with self._turn:
+            if self._loaded:
+                return
+            async with self._database.reading() as session:
+                texts = await repository.agents(session)
+                times = await repository.wrap_up_times(session)
+            self._set_rules(times)
+            self._agents = {user_id: decode(text) for user_id, text in texts.items()}
+            self._by_seat = {
+                agent.seat: user_id for user_id, agent in self._agents.items() if agent.seat
+            }
+            self._loaded = True
+            for agent in self._agents.values():
+                if agent.seat is not None:
+                    self._pbx.pause(agent.seat, agent.pause)
+
+    async def run(self) -> None:
+        """Take the ledger's facts and what time brings, until cancelled."""
+        while True:
+            self._wake.clear()
+            rest = RETRY_SECONDS
+            try:
+                await self.load()
+                await self.take_due()
+                rest = self._rest()
+            except SQLAlchemyError as error:
+                _log.error("agents: not written, trying again: %s", error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await self._wake.wait()
+
+    def wake(self) -> None:
+        """The ledger has grown, or a clock was set."""
+        self._wake.set()
+
+    async def take_due(self) -> None:
+        """Take every fact that waits, and whatever is due by itself."""
+        while await self._take_facts() == FACTS_AT_ONCE:
+            pass
+        now = self._clock()
+        due = [
+            (user_id, Tick())
+            for user_id, agent in self._agents.items()
+            if agent.deadline is not None and agent.deadline <= now
+        ]
+        if due:
+            async with self._turn:
+                await self._take(due)
+
+    def _rest(self) -> float:
+        deadlines = [agent.deadline for agent in self._agents.values()]
+        first = min((one for one in deadlines if one is not None), default=None)
+        if first is None:
+            return LONGEST_REST_SECONDS
+        left = (first - self._clock()).total_seconds()
+        return min(max(left, 0.0), LONGEST_REST_SECONDS)
+
+    # -- what the PBX should have -------------------------------------------------------------
+
+    async def memberships(self) -> Sequence[DesiredMember]:
+        """Every seat's place in queues, as the PBX should have it."""
+        await self.load()
+        seats = await self._seats.desired()
+        taken = dict(self._by_seat)
+        codes = set(await self._queues.codes())
+        async with self._database.reading() as session:
+            skills = await repository.skills(session, set(taken.values()))
+        names = {person.user_id: person.name for person in await self._people.agents()}
+        main, members = self._settings.hotline_number, list[DesiredMember]()
+        for seat in seats:
+            user_id = taken.get(seat.extension)
+            agent = self._agents.get(user_id) if user_id is not None else None
+            if user_id is None or agent is None:
+                if seat.in_queue and not self._settings.agents_required:
+                    members.append(DesiredMember(main, seat.extension, seat.name))
+                continue
+            name = names.get(user_id, seat.name)
+            # Whoever has no skill at all takes the calls that anybody can take.
+            levels = skills.get(user_id) or {main: 1}
+            members += [
+                DesiredMember(
+                    queue,
+                    seat.extension,
+                    name,
+                    level,
+                    paused=bool(agent.pause),
+                    reason=agent.pause,
+                )
+                for queue, level in levels.items()
+                if queue in codes
+            ]
+        return members
+
+    # -- reading ------------------------------------------------------------------------------
+
+    async def all(self) -> Sequence[AgentInfo]:
+        """Everybody who may be an agent, by name; who is not logged in is offline."""
+        await self.load()
+        return [self._info(person) for person in await self._people.agents()]
+
+    async def get(self, user_id: int) -> AgentInfo:
+        """One; `NotFound` ``agent_unknown``."""
+        await self.load()
+        return self._info(await self._person(user_id))
+
+    def at(self, seat: Extension) -> int | None:
+        """Whose seat it is now, his user id; None if nobody is logged in there."""
+        return self._by_seat.get(seat)
+
+    def _info(self, person: Person) -> AgentInfo:
+        agent = self._agents.get(person.user_id)
+        return AgentInfo(person, agent or Agent(since=self._clock()))
+
+    async def _person(self, user_id: int) -> Person:
+        person = await self._people.agent(user_id)
+        if person is None:
+            raise NotFound(f"there is no agent {user_id}", code="agent_unknown", user_id=user_id)
+        return person
+
+    # -- commands -----------------------------------------------------------------------------
+
+    async def log_in(self, user_id: int, seat: str, *, actor: str) -> AgentInfo:
+        """Take `seat`, ready for calls.
+
+        `NotFound` ``agent_unknown``, ``seat_unknown`` (or disabled); `Conflict` ``seat_taken``,
+        ``agent_elsewhere``. The same again changes nothing.
+        """
+        await self.load()
+        person = await self._person(user_id)
+        extension = await self._usable(seat)
+        async with self._turn:
+            owner = self._by_seat.get(extension)
+            if owner is not None and owner != user_id:
+                raise await self._seat_taken(extension, owner)
+            facts: list[Fact] = [LogIn(extension)]
+            seen = self._pbx.look(extension)
+            if seen is not None:
+                facts.append(seen)
+            self._refuse(user_id, facts[0])
+            try:
+                await self._take([(user_id, fact) for fact in facts])
+            except IntegrityError as error:  # Another process was faster.
+                raise Conflict(
+                    f"seat {extension} has just been taken", code="seat_taken", seat=extension
+                ) from error
+        _log.info("agent %s logged in at seat %s by=%s", person.login, extension, actor)
+        return self._info(person)
+
+    async def command(self, user_id: int, command: Command, *, actor: str) -> AgentInfo:
+        """Any other command; `NotFound` ``agent_unknown``, `Conflict` with the refusal's code."""
+        await self.load()
+        person = await self._person(user_id)
+        async with self._turn:
+            self._refuse(user_id, command)
+            await self._take([(user_id, command)])
+        _log.info("agent %s: %s by=%s", person.login, type(command).__name__, actor)
+        return self._info(person)
+
+    async def log_out(self, user_id: int, *, forced: bool, actor: str) -> None:
+        """Leave the seat, if there is one; also for somebody who is no agent any more.
+
+        `Conflict` ``agent_talking`` unless `forced`.
+        """
+        await self.load()
+        async with self._turn:
+            self._refuse(user_id, LogOut(forced))
+            await self._take([(user_id, LogOut(forced))])
+        _log.info("agent %d logged out by=%s", user_id, actor)
+
+    def _refuse(self, user_id: int, fact: Fact) -> None:
+        agent = self._agents.get(user_id) or Agent(since=self._clock())
+        why = refusal(agent, fact) if isinstance(fact, Command) else None
+        if why is not None:
+            raise Conflict(
+                _SENTENCES[why], code=why.value, seat=agent.seat, state=agent.state.value
+            )
+
+    async def _usable(self, seat: str) -> Extension:
+        try:
+            found = await self._seats.get(seat)
+        except NotFound:
+            found = None
+        if found is None or not found.enabled:
+            raise NotFound(f"there is no seat {seat} to log in to", code="seat_unknown", seat=seat)
+        return found.extension
+
+    async def _seat_taken(self, seat: Extension, owner: int) -> Conflict:
+        person = await self._people.agent(owner)
+        name = person.name if person else str(owner)
+        return Conflict(
+            f"{name} is logged in at seat {seat}", code="seat_taken", seat=seat, user_id=owner
+        )
+
+    # -- the floor (see `asterisk.agent_link.SeatWatcher`) ------------------------------------
+
+    def seated(self) -> Collection[Extension]:
+        """Seats that somebody is logged in to."""
+        return self._by_seat.keys()
+
+    async def seats_seen(self, seen: Mapping[Extension, SeatSeen]) -> bool:
+        """Take what the live floor shows; whether it is written. False: tell it again."""
+        now = self._clock()
+        for seat, fact in seen.items():
+            user_id = self._by_seat.get(seat)
+            agent = self._agents.get(user_id) if user_id is not None else None
+            if agent is not None:  # Before waiting for anything: the next caller does not.
+                self._pause(apply(agent, fact, now, self._rules).effects)
+        try:
+            async with self._turn:
+                await self._take(
+                    [
+                        (self._by_seat[seat], fact)
+                        for seat, fact in seen.items()
+                        if seat in self._by_seat
+                    ]
+                )
+        except SQLAlchemyError as error:
+            _log.error("agents: the floor was not written, trying again: %s", error)
+            return False
+        return True
+
+    # -- the ledger ---------------------------------------------------------------------------
+
+    async def on_ledger(self, session: AsyncSession, changes: LedgerChanges) -> Sequence[Change]:
+        """Keep what the ledger says of agents' seats until it is taken (`LedgerListener`)."""
+        rows = [
+            AgentFact(
+                seat=ring.seat, kind=_RINGS[ring.how], leg=ring.channel, queue="", at=ring.ended_at
+            )
+            for ring in changes.rings
+            if ring.how in _RINGS and ring.ended_at is not None and self._may_sit(ring.seat)
+        ]
+        talks = [
+            (talk, talk.ended_at)
+            for talk in changes.talks
+            if talk.ended_at is not None and self._may_sit(talk.seat)
+        ]
+        if talks:
+            calls = await call_rows(session, {talk.call_id for talk, _ in talks})
+            for talk, at in talks:
+                call = calls.get(talk.call_id)
+                # Colleagues' talks among themselves leave nothing to be written up.
+                if call is not None and call.direction is not Direction.INTERNAL:
+                    rows.append(
+                        AgentFact(
+                            seat=talk.seat,
+                            kind="talk_ended",
+                            leg=talk.channel,
+                            queue=call.queue,
+                            at=at,
+                        )
+                    )
+        await repository.add_facts(session, rows)
+        return ()
+
+    def _may_sit(self, seat: str) -> bool:
+        """Whether somebody is logged in there; all that are seats, as long as that is unknown."""
+        return seat in self._by_seat if self._loaded else len(seat) <= 16
+
+    async def _take_facts(self) -> int:
+        """Take the oldest facts; how many there were."""
+        async with self._database.reading() as session:
+            waiting = await repository.facts(session, FACTS_AT_ONCE)
+        if not waiting:
+            return 0
+        async with self._turn:
+            facts = [
+                (user_id, _fact(row))
+                for row in waiting
+                if (user_id := self._by_seat.get(Extension(row.seat))) is not None
+            ]
+            await self._take(facts, taken=[row.id for row in waiting])
+        return len(waiting)
+
+    # -- rules --------------------------------------------------------------------------------
+
+    async def wrap_up_times(self) -> Mapping[str, int]:
+        """Seconds by queue; a queue that is not there has the setting's."""
+        async with self._database.reading() as session:
+            return await repository.wrap_up_times(session)
+
+    async def set_wrap_up_times(self, seconds: Mapping[str, int], *, actor: str) -> None:
+        """In place of what there was; `BadInput` ``queue_unknown``. For talks that end later."""
+        await self._known(seconds)
+        async with self._database.writing() as session:
+            await repository.set_wrap_up_times(session, seconds)
+        self._set_rules(seconds)
+        _log.info("wrap-up times %s by=%s", dict(seconds), actor)
+
+    def _set_rules(self, times: Mapping[str, int]) -> None:
+        self._rules = Rules(
+            self._settings.wrap_up_seconds, self._settings.ring_no_answer_limit, dict(times)
+        )
+
+    async def skills(self, user_id: int) -> Mapping[str, int]:
+        """Levels by queue; `NotFound` ``agent_unknown``."""
+        await self._person(user_id)
+        async with self._database.reading() as session:
+            return (await repository.skills(session, [user_id])).get(user_id, {})
+
+    async def set_skills(self, user_id: int, levels: Mapping[str, int], *, actor: str) -> None:
+        """In place of what there was; in the PBX within a second if he is logged in.
+
+        `NotFound` ``agent_unknown``, `BadInput` ``queue_unknown``.
+        """
+        person = await self._person(user_id)
+        await self._known(levels)
+        async with self._database.writing() as session:
+            await repository.set_skills(session, user_id, levels)
+        _log.info("agent %s has skills %s by=%s", person.login, dict(levels), actor)
+        self._tell()
+
+    async def _known(self, queues: Iterable[str]) -> None:
+        codes = set(await self._queues.codes())
+        for queue in queues:
+            if queue not in codes:
+                raise BadInput(f"there is no queue {queue!r}", code="queue_unknown", queue=queue)
+
+    # -- one step -----------------------------------------------------------------------------
+
+    async def _take(self, facts: Sequence[tuple[int, Fact]], *, taken: Sequence[int] = ()) -> None:
+        """Apply `facts` in their order, commit, then show it. Needs the turn.
+
+        `taken`: rows of the ledger's facts that are done with.
+        """
+        now = self._clock()
+        agents: dict[int, Agent] = {}
+        effects: list[tuple[int, Effect]] = []
+        for user_id, fact in facts:
+            before = agents.get(user_id) or self._agents.get(user_id) or Agent(since=now)
+            step = apply(before, fact, now, self._rules)
+            if step.agent != before:
+                agents[user_id] = step.agent
+                effects += [(user_id, effect) for effect in step.effects]
+        if agents or taken:
+            async with self._database.writing() as session:
+                await repository.save(session, agents, now)
+                for user_id, effect in effects:
+                    if isinstance(effect, Changed):
+                        await repository.turn(session, user_id, effect)
+                await repository.forget_facts(session, taken)
+        for user_id, agent in agents.items():
+            self._remember(user_id, agent)
+        if agents:
+            self._wake.set()  # There may be another deadline.
+        self._show(effects)
+
+    def _remember(self, user_id: int, agent: Agent) -> None:
+        before = self._agents.pop(user_id, None)
+        if before is not None and before.seat is not None:
+            self._by_seat.pop(before.seat, None)
+        if agent.seat is not None:
+            self._agents[user_id] = agent
+            self._by_seat[agent.seat] = user_id
+
+    def _show(self, effects: Sequence[tuple[int, Effect]]) -> None:
+        for user_id, effect in effects:
+            match effect:
+                case SetPause():
+                    self._pause([effect])
+                case SeatTaken():
+                    self._tell()
+                case SeatLeft(seat):
+                    self._leave(seat)
+                    self._tell()
+                case Changed(before, after):
+                    self._publish(
+                        Change(
+                            "agent.state",
+                            {
+                                "user_id": user_id,
+                                "seat": after.seat,
+                                "state": after.state.value,
+                                "reason": after.reason,
+                                "since": after.since.isoformat(),
+                                "before": before.state.value,
+                            },
+                        )
+                    )
+                case BreakExceeded(reason):
+                    _log.warning("agent %d: the break %s lasts too long", user_id, reason)
+                    data = {"user_id": user_id, "alarm": "break_exceeded", "reason": reason}
+                    self._publish(Change("agent.alarm", data))
+
+    def _pause(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, SetPause):
+                self._pbx.pause(effect.seat, effect.reason)
+
+    def _leave(self, seat: Extension) -> None:
+        """The seat without an agent: it takes calls again if seats alone do, or none until the
+        reconciler has taken it out of the queues."""
+        if seat in self._by_seat:
+            return  # Somebody else took it in the same step.
+        self._pbx.release(seat, "offline" if self._settings.agents_required else "")
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+
+def _fact(row: AgentFact) -> Fact:
+    if row.kind == "talk_ended":
+        return TalkEnded(Uniqueid(row.leg), row.queue, row.at)
+    return RingEnded(answered=row.kind == "ring_answered", at=row.at)

@@ -1,0 +1,83 @@
+"""Today's figures and the calls in progress, in memory: read from the ledger once, then kept up.
+
+Every committed batch of the journal reader is taken on top (`take`). What is committed while the
+ledger is being read is taken once more after it: a row always is the newest form of its whole
+thing, so twice does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from callcenter.calls.day_rows import joined, rows_between, rows_of_open_calls
+from callcenter.clock import Clock, utc_now
+from callcenter.db.engine import Database
+from callcenter.domain.figures import DayBook, DayFigures, OpenCall
+from callcenter.domain.ledger import LedgerChanges
+from callcenter.reports.service import day_span
+
+
+class LiveBook:
+    """One day of the ledger."""
+
+    def __init__(self, database: Database, time_zone: str, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._zone = ZoneInfo(time_zone)
+        self._clock = clock
+        self._book = DayBook(self._zone, self.today())
+        self._meanwhile: list[LedgerChanges] | None = None
+        """Committed since the ledger is being read; None when it is not."""
+        self.version = 0
+        """Grows with every change."""
+
+    def today(self) -> date:
+        """The city's day."""
+        return self._clock().astimezone(self._zone).date()
+
+    def span(self, day: date) -> tuple[datetime, datetime]:
+        """Beginning and end of `day`, in UTC."""
+        return day_span(day, self._zone)
+
+    async def load(self) -> None:
+        """Read the ledger; what was in memory is forgotten."""
+        meanwhile: list[LedgerChanges] = []
+        self._meanwhile = meanwhile
+        try:
+            today = self.today()
+            start, _ = self.span(today)
+            _, end = self.span(today + timedelta(days=1))  # The PBX's clock may be ahead of ours.
+            async with self._database.reading() as session:
+                rows = joined(
+                    [
+                        await rows_between(session, start, end),
+                        await rows_of_open_calls(session),
+                    ]
+                )
+        finally:
+            self._meanwhile = None
+        book = DayBook(self._zone, today)
+        for changes in (rows, *meanwhile):
+            book.take(changes)
+        self._book = book
+        self.version += 1
+
+    def take(self, changes: LedgerChanges) -> None:
+        """Take what has been committed."""
+        if self._meanwhile is not None:
+            self._meanwhile.append(changes)
+        if self._book.take(changes):
+            self.version += 1
+
+    def figures(self, day: date) -> DayFigures:
+        """The figures of `day`, which must be today or later."""
+        return self._book.figures(day)
+
+    def open_calls(self) -> Sequence[OpenCall]:
+        """Calls in progress, oldest first."""
+        return tuple(self._book.open_calls())
+
+    def turn_to(self, day: date) -> None:
+        """A new day has begun: days before are not asked for any more."""
+        self._book.forget_before(day)

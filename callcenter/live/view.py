@@ -1,0 +1,208 @@
+"""What the screens see of the floor: one value of plain JSON, and differences between two.
+
+A view is kinds of things, each by a key: ``view["seats"]["8001"]``. A difference names the things
+that are new or changed, whole, and those that are gone; applied to the view before it gives the view
+after it. So a watcher who has a snapshot and every difference since has the present view, and a
+screen needs no other rule than "put" and "remove".
+
+What the one who watches may not know (whole numbers, the citizen of a confidential case) is left
+out when a thing is written for him, not when the view is made: there is one view for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from callcenter.domain.figures import OpenCall
+from callcenter.domain.floor import ChannelState, DeviceState, Floor, Seat
+from callcenter.domain.ids import call_id
+from callcenter.domain.masking import hide_field, map_citizen_fields, mask_field
+
+Item = Mapping[str, Any]
+"""JSON values."""
+Items = Mapping[str, Item]
+View = Mapping[str, Items]
+
+KINDS = ("pbx", "waiting", "seats", "agents", "calls", "queues", "today", "callbacks")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a watcher may see."""
+
+    numbers: bool
+    """Citizens' numbers whole."""
+    confidential: bool
+    """Who the citizen of a confidential case is."""
+
+    def of(self, item: Item) -> Item:
+        """`item` as this watcher may see it."""
+        if item.get("confidential") and not self.confidential:
+            return dict(map_citizen_fields(dict(item), hide_field))
+        return item if self.numbers else dict(map_citizen_fields(dict(item), mask_field))
+
+
+class SeatState(StrEnum):
+    """What a seat's phone does."""
+
+    UNREACHABLE = "unreachable"
+    IDLE = "idle"
+    DIALLING = "dialling"
+    RINGING = "ringing"
+    TALKING = "talking"
+    ON_HOLD = "on_hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A thing is new, or is now so."""
+
+    kind: str
+    key: str
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A thing is no more."""
+
+    kind: str
+    key: str
+
+
+Difference = tuple[Put | Gone, ...]
+
+
+def empty_view() -> dict[str, Items]:
+    """Nothing is known."""
+    return {kind: {} for kind in KINDS}
+
+
+def difference(before: View, after: View) -> Difference:
+    """What makes `after` out of `before`."""
+    found: list[Put | Gone] = []
+    for kind in KINDS:
+        old, new = before.get(kind, {}), after.get(kind, {})
+        if old is new:
+            continue
+        found += [Gone(kind, key) for key in old if key not in new]
+        found += [Put(kind, key, item) for key, item in new.items() if old.get(key) != item]
+    return tuple(found)
+
+
+def apply(view: View, changes: Difference) -> dict[str, Items]:
+    """The view after `changes`; `view` itself is not changed."""
+    made = {kind: dict(items) for kind, items in view.items()}
+    for change in changes:
+        if isinstance(change, Put):
+            made[change.kind][change.key] = change.item
+        else:
+            made[change.kind].pop(change.key, None)
+    return dict(made)
+
+
+# -- the parts --------------------------------------------------------------------------------
+
+
+def waiting_items(floor: Floor, node: str) -> Items:
+    """Who waits in a queue, by the caller's channel."""
+    return {
+        caller.uniqueid: {
+            "call_id": call_id(node, caller.uniqueid),
+            "queue": caller.queue,
+            "position": caller.position,
+            "since": moment(datetime.fromtimestamp(caller.since, UTC)),
+            "caller_number": caller.number,
+            "caller_name": caller.caller_name,
+        }
+        for line in floor.waiting.values()
+        for caller in line
+    }
+
+
+class SeatClocks:
+    """Since when each seat is in its state, as far as it has been watched."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[SeatState, datetime | None]] = {}
+
+    def items(self, floor: Floor, now: datetime) -> Items:
+        """Every seat; its clock begins when its state is first seen to change."""
+        seats = floor.seats()
+        known: dict[str, tuple[SeatState, datetime | None]] = {}
+        made: dict[str, Item] = {}
+        for seat in seats:
+            name, state = str(seat.extension), seat_state(seat)
+            before = self._known.get(name)
+            if before is not None and before[0] is state:
+                known[name] = before
+            else:
+                known[name] = state, now if before is not None else None
+            made[name] = _seat_item(seat, *known[name])
+        self._known = known
+        return made
+
+
+def seat_state(seat: Seat) -> SeatState:
+    """What the seat's phone does; a registered phone without a call is idle."""
+    if seat.device is DeviceState.ON_HOLD and seat.talking:
+        return SeatState.ON_HOLD
+    if seat.talking:
+        return SeatState.TALKING
+    if seat.ringing:
+        return SeatState.RINGING
+    if any(one.state in (ChannelState.DIALLING, ChannelState.UP) for one in seat.channels):
+        return SeatState.DIALLING
+    if not seat.reachable:
+        return SeatState.UNREACHABLE
+    if seat.device is DeviceState.RINGING:
+        return SeatState.RINGING
+    return SeatState.IDLE
+
+
+def _seat_item(seat: Seat, state: SeatState, since: datetime | None) -> Item:
+    other = next((one for one in seat.channels if one.connected_number), None)
+    return {
+        "state": state.value,
+        "since": moment(since) if since is not None else None,
+        "paused": seat.paused,
+        "paused_reason": next((m.paused_reason for m in seat.memberships if m.paused), ""),
+        "queues": [member.queue for member in seat.memberships],
+        "caller_number": other.connected_number if other is not None else "",
+        "caller_name": other.connected_name if other is not None else "",
+    }
+
+
+def call_items(calls: Iterable[OpenCall], confidential: Collection[str]) -> Items:
+    """Calls in progress, as the ledger has them."""
+    return {
+        one.call.id: {
+            "direction": one.call.direction.value,
+            "state": "waiting" if one.waiting else "talking" if one.talking else "other",
+            "caller_number": one.call.caller_number,
+            "caller_name": one.call.caller_name,
+            "called_number": one.call.called_number,
+            "queue": one.call.queue,
+            "seat": one.call.seat,
+            "started_at": moment(one.call.started_at),
+            "answered_at": moment(one.call.answered_at) if one.call.answered_at else None,
+            "confidential": one.call.id in confidential,
+        }
+        for one in calls
+    }
+
+
+def moment(at: datetime) -> str:
+    """As every answer of the API writes it."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def shown(view: View, sight: Sight) -> Iterator[tuple[str, dict[str, Item]]]:
+    """The whole view as a watcher may see it."""
+    for kind in KINDS:
+        items = view.get(kind, {})
+        yield kind, {key: sight.of(item) for key, item in items.items()}
