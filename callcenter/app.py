@@ -17,12 +17,15 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware import Middleware
 
+import callcenter.agents.endpoints
+import callcenter.agents.reason_endpoints
 import callcenter.blocklist.endpoints
 import callcenter.calls.endpoints
 import callcenter.calls.transfer_endpoints
 import callcenter.cases.endpoints
 import callcenter.health.endpoints
 import callcenter.opening.endpoints
+import callcenter.queues.endpoints
 import callcenter.recordings.endpoints
 import callcenter.seats.endpoints
 import callcenter.tokens.endpoints
@@ -30,7 +33,12 @@ import callcenter.trail.endpoints
 import callcenter.users.endpoints
 import callcenter.users.session_endpoints
 import callcenter.voicemail.endpoints
+from callcenter.agents.break_reasons import BreakReasons
+from callcenter.agents.history import AgentHistory
+from callcenter.agents.neighbours import QueueCodes, UsersAsAgents
+from callcenter.agents.service import AgentService
 from callcenter.api import error_body, install_error_handlers
+from callcenter.asterisk.agent_link import AgentLink
 from callcenter.asterisk.ami.link import AmiLink, LinkConfig
 from callcenter.asterisk.ari import AriClient
 from callcenter.asterisk.live import LiveFloor
@@ -72,6 +80,7 @@ from callcenter.health.parts import (
 from callcenter.health.service import HealthService
 from callcenter.middleware import RequestTimes, SizeLimit
 from callcenter.opening.service import OpeningService
+from callcenter.queues.service import QueueService
 from callcenter.recordings.retention import Retention
 from callcenter.recordings.service import MediaService
 from callcenter.recordings.sweeper import OrphanSweeper
@@ -93,6 +102,9 @@ _ROUTERS: tuple[APIRouter, ...] = (
     callcenter.recordings.endpoints.router,
     callcenter.voicemail.endpoints.router,
     callcenter.seats.endpoints.router,
+    callcenter.queues.endpoints.router,
+    callcenter.agents.endpoints.router,
+    callcenter.agents.reason_endpoints.router,
     callcenter.blocklist.endpoints.router,
     callcenter.opening.endpoints.router,
     callcenter.users.session_endpoints.router,
@@ -210,25 +222,46 @@ async def _build(
     state.blocklist = BlocklistService(database)
     state.opening = OpeningService(database, settings.time_zone)
     seats = state.seats = SeatService(database, settings)
-    reconciler = Reconciler(link, ari, seats.desired, settings)
+    queues = state.queues = QueueService(database, settings)
+    agent_link = AgentLink(link, live)
+    agents = state.agents = AgentService(
+        database,
+        settings,
+        people=UsersAsAgents(users),
+        seats=seats,
+        pbx=agent_link,
+        queues=QueueCodes(queues),
+        publish=broadcast.publish,
+    )
+    state.break_reasons = BreakReasons(database)
+    state.agent_history = AgentHistory(database, settings)
+    reconciler = Reconciler(
+        link, ari, seats.desired, settings, members=agents.memberships, queues=queues.pbx
+    )
+    agents.on_change(reconciler.request)
     seats.on_change(reconciler.request)
+    queues.on_change(reconciler.request)
 
     media = state.media = MediaService(database, settings)
     cases = state.cases = CaseService(database, settings, media=media)
     state.calls = CallService(database)
     state.voice_messages = VoiceMessageService(database, media)
-    state.transfers = TransferService(database, settings, PbxSwitch(link, live), live, seats)
+    state.transfers = TransferService(
+        database, settings, PbxSwitch(link, live), live, seats, queues.transfer_numbers
+    )
 
     worker = MediaWorker(database, settings, note_media=cases.note_media, publish=broadcast.publish)
 
     def committed(changes: LedgerChanges) -> None:
         if changes.recordings or changes.voice_messages:
             worker.wake()
+        if changes.rings or changes.talks:
+            agents.wake()
 
     reader = JournalReader(
         database,
         settings,
-        (cases, media, metrics),
+        (cases, media, agents, metrics),
         publish=broadcast.publish,
         committed=committed,
     )
@@ -241,6 +274,8 @@ async def _build(
     tasks.start("journal", reader.run)
     tasks.start("ami-link", link.run)
     tasks.start("seats", reconciler.run)
+    tasks.start("agents", agents.run)
+    tasks.start("agent-link", partial(agent_link.run, agents))
     tasks.start("media", worker.run)
     tasks.start("retention", retention.run)
     tasks.start("sweeper", sweeper.run)

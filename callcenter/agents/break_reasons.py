@@ -18,6 +18,7 @@ from callcenter.clock import Clock, utc_now
 from callcenter.db.engine import Database
 from callcenter.domain.agents import RING_NO_ANSWER, WRAP_UP
 from callcenter.errors import BadInput, Conflict, NotFound
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +87,9 @@ class BreakReasons:
                     reason=code,
                 )
             session.add(row)
+            data = {"name": name, "limit_seconds": limit_seconds, "enabled": enabled}
+            entry = Entry("break_reason.made", f"break_reason:{code}", data, actor)
+            await record(session, entry, now=now)
         _log.info("break reason %s made by=%s", code, actor)
         return _info(row)
 
@@ -102,7 +106,9 @@ class BreakReasons:
                 raise _ours(code)
             for name, value in values.items():
                 setattr(row, name, value)
-            row.updated_at = self._clock()
+            row.updated_at = now = self._clock()
+            entry = Entry("break_reason.changed", f"break_reason:{code}", values, actor)
+            await record(session, entry, now=now)
         _log.info("break reason %s changed by=%s", code, actor)
         return _info(row)
 
@@ -120,6 +126,8 @@ class BreakReasons:
                     reason=code,
                 )
             await session.delete(row)
+            entry = Entry("break_reason.removed", f"break_reason:{code}", actor=actor)
+            await record(session, entry, now=self._clock())
         _log.info("break reason %s removed by=%s", code, actor)
 
 

@@ -57,6 +57,7 @@ from callcenter.domain.ledger import Direction, LedgerChanges, RingEnd
 from callcenter.domain.seating import DesiredMember
 from callcenter.errors import BadInput, Conflict, NotFound
 from callcenter.seats.service import SeatService
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -264,7 +265,7 @@ class AgentService:
                 facts.append(seen)
             self._refuse(user_id, facts[0])
             try:
-                await self._take([(user_id, fact) for fact in facts])
+                await self._take([(user_id, fact) for fact in facts], by=actor)
             except IntegrityError as error:  # Another process was faster.
                 raise Conflict(
                     f"seat {extension} has just been taken", code="seat_taken", seat=extension
@@ -278,7 +279,7 @@ class AgentService:
         person = await self._person(user_id)
         async with self._turn:
             self._refuse(user_id, command)
-            await self._take([(user_id, command)])
+            await self._take([(user_id, command)], by=actor)
         _log.info("agent %s: %s by=%s", person.login, type(command).__name__, actor)
         return self._info(person)
 
@@ -290,7 +291,7 @@ class AgentService:
         await self.load()
         async with self._turn:
             self._refuse(user_id, LogOut(forced))
-            await self._take([(user_id, LogOut(forced))])
+            await self._take([(user_id, LogOut(forced))], by=actor)
         _log.info("agent %d logged out by=%s", user_id, actor)
 
     def _refuse(self, user_id: int, fact: Fact) -> None:
@@ -410,6 +411,8 @@ class AgentService:
         await self._known(seconds)
         async with self._database.writing() as session:
             await repository.set_wrap_up_times(session, seconds)
+            entry = Entry("agent.wrap_up_times", "agents", {"seconds": dict(seconds)}, actor)
+            await record(session, entry, now=self._clock())
         self._set_rules(seconds)
         _log.info("wrap-up times %s by=%s", dict(seconds), actor)
 
@@ -433,6 +436,8 @@ class AgentService:
         await self._known(levels)
         async with self._database.writing() as session:
             await repository.set_skills(session, user_id, levels)
+            entry = Entry("agent.skills", f"agent:{user_id}", {"levels": dict(levels)}, actor)
+            await record(session, entry, now=self._clock())
         _log.info("agent %s has skills %s by=%s", person.login, dict(levels), actor)
         self._tell()
 
@@ -444,10 +449,13 @@ class AgentService:
 
     # -- one step -----------------------------------------------------------------------------
 
-    async def _take(self, facts: Sequence[tuple[int, Fact]], *, taken: Sequence[int] = ()) -> None:
+    async def _take(
+        self, facts: Sequence[tuple[int, Fact]], *, taken: Sequence[int] = (), by: str = ""
+    ) -> None:
         """Apply `facts` in their order, commit, then show it. Needs the turn.
 
-        `taken`: rows of the ledger's facts that are done with.
+        `taken`: rows of the ledger's facts that are done with. `by`: who commands it; that stands
+        in the trail, what comes of itself does not.
         """
         now = self._clock()
         agents: dict[int, Agent] = {}
@@ -465,6 +473,9 @@ class AgentService:
                     if isinstance(effect, Changed):
                         await repository.turn(session, user_id, effect)
                 await repository.forget_facts(session, taken)
+                if by:
+                    entries = [_entry(user_id, effect, by) for user_id, effect in effects]
+                    await record(session, *filter(None, entries), now=now)
         for user_id, agent in agents.items():
             self._remember(user_id, agent)
         if agents:
@@ -523,6 +534,14 @@ class AgentService:
     def _tell(self) -> None:
         for listener in self._listeners:
             listener()
+
+
+def _entry(user_id: int, effect: Effect, actor: str) -> Entry | None:
+    if not isinstance(effect, Changed):
+        return None
+    after = effect.after
+    data = {"state": after.state.value, "reason": after.reason, "seat": after.seat}
+    return Entry("agent.state", f"agent:{user_id}", data, actor)
 
 
 def _fact(row: AgentFact) -> Fact:

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, status
 
+from callcenter.access import Who, requires
 from callcenter.api import Config, Page, decode_cursor, encode_cursor, error_body
 from callcenter.blocklist.schemas import BlockedOut, BlockIn, BlockPatch
 from callcenter.blocklist.service import BlockedChanges, BlocklistService
+from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
 
 router = APIRouter(prefix="/api/blocklist", tags=["blocklist"])
@@ -19,12 +21,9 @@ def _service(request: Request) -> BlocklistService:
     return service
 
 
-def _actor(request: Request) -> str:
-    return str(getattr(request.state, "actor", "system"))
-
-
 Service = Annotated[BlocklistService, Depends(_service)]
-Actor = Annotated[str, Depends(_actor)]
+READ = [requires(Permission.BLOCKLIST_READ)]
+WRITE = [requires(Permission.BLOCKLIST_WRITE)]
 BlockedId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
@@ -40,7 +39,7 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", summary="List blocked numbers, newest first")
+@router.get("", summary="List blocked numbers, newest first", dependencies=READ)
 async def list_blocked(
     service: Service,
     config: Config,
@@ -67,6 +66,7 @@ async def list_blocked(
     "",
     status_code=status.HTTP_201_CREATED,
     summary="Block a number",
+    dependencies=WRITE,
     responses={
         409: {
             "description": "It is blocked already; `details.id` names the entry.",
@@ -78,35 +78,38 @@ async def list_blocked(
         },
     },
 )
-async def block(body: BlockIn, service: Service, actor: Actor) -> BlockedOut:
+async def block(body: BlockIn, service: Service, who: Who) -> BlockedOut:
     """From the next call on, the number hears the blocked message and reaches no seat."""
-    entry = await service.add(body.number, reason=body.reason, until=body.until, actor=actor)
+    entry = await service.add(body.number, reason=body.reason, until=body.until, actor=who.name)
     return BlockedOut.model_validate(entry)
 
 
-@router.get("/{blocked_id}", summary="One blocked number", responses=_NOT_FOUND)
+@router.get("/{blocked_id}", summary="One blocked number", responses=_NOT_FOUND, dependencies=READ)
 async def read_blocked(blocked_id: BlockedId, service: Service) -> BlockedOut:
     """One entry."""
     return BlockedOut.model_validate(await service.get(blocked_id))
 
 
-@router.patch("/{blocked_id}", summary="Change reason or end", responses=_NOT_FOUND)
+@router.patch(
+    "/{blocked_id}", summary="Change reason or end", responses=_NOT_FOUND, dependencies=WRITE
+)
 async def change_blocked(
-    blocked_id: BlockedId, body: BlockPatch, service: Service, actor: Actor
+    blocked_id: BlockedId, body: BlockPatch, service: Service, who: Who
 ) -> BlockedOut:
     """What is left out stays; `until: null` blocks for good."""
     changes = BlockedChanges(
         reason=body.reason, until=body.until, set_until="until" in body.model_fields_set
     )
-    return BlockedOut.model_validate(await service.change(blocked_id, changes, actor=actor))
+    return BlockedOut.model_validate(await service.change(blocked_id, changes, actor=who.name))
 
 
 @router.delete(
     "/{blocked_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Put the number through again",
+    dependencies=WRITE,
     responses=_NOT_FOUND,
 )
-async def unblock(blocked_id: BlockedId, service: Service, actor: Actor) -> None:
+async def unblock(blocked_id: BlockedId, service: Service, who: Who) -> None:
     """From the next call on."""
-    await service.remove(blocked_id, actor=actor)
+    await service.remove(blocked_id, actor=who.name)

@@ -15,7 +15,10 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
+    field_validator,
 )
+
+from callcenter.citizens import shown_number
 
 _NUMBER = re.compile(r"\s*[-+]?[0-9._eE]+\s*")
 
@@ -70,6 +73,11 @@ class BlockedOut(BaseModel):
     created_by: str
     created_at: AwareDatetime
     active: bool = Field(description="False once `until` has passed.")
+
+    @field_validator("number")
+    @classmethod
+    def _as_allowed(cls, number: str) -> str:
+        return shown_number(number)
 
 
 class BlockIn(BaseModel):

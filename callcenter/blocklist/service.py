@@ -18,8 +18,10 @@ from callcenter.blocklist import repository
 from callcenter.blocklist.models import BlockedNumber
 from callcenter.clock import Clock, utc_now
 from callcenter.db.engine import Database
+from callcenter.domain.masking import mask_number
 from callcenter.domain.phone import normalise
 from callcenter.errors import BadInput, Conflict, NotFound
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -100,6 +102,7 @@ class BlocklistService:
                 row.reason, row.until = reason, until
                 row.created_by, row.created_at = actor, now
                 await session.flush()
+                await record(session, _entry("blocklist.added", row, actor), now=now)
         except IntegrityError as error:
             # Another process was faster; on SQLite writers queue, so only a server database.
             async with self._database.reading() as session:
@@ -118,13 +121,16 @@ class BlocklistService:
             if changes.set_until:
                 _check_until(changes.until, now)
                 row.until = changes.until
+            await record(session, _entry("blocklist.changed", row, actor), now=now)
         _log.info("blocked number changed id=%d by=%s", blocked_id, actor)
         return _blocked(row, now)
 
     async def remove(self, blocked_id: int, *, actor: str) -> None:
         """Put the number through again; `NotFound`."""
         async with self._database.writing() as session:
-            await session.delete(_found(await repository.by_id(session, blocked_id)))
+            row = _found(await repository.by_id(session, blocked_id))
+            await session.delete(row)
+            await record(session, _entry("blocklist.removed", row, actor), now=self._clock())
         _log.info("blocked number removed id=%d by=%s", blocked_id, actor)
 
 
@@ -141,6 +147,11 @@ def _found(row: BlockedNumber | None) -> BlockedNumber:
     if row is None:
         raise NotFound("no such entry in the blocklist", code="blocked_number_not_found")
     return row
+
+
+def _entry(action: str, row: BlockedNumber, actor: str) -> Entry:
+    data = {"number": mask_number(row.number), "until": row.until}
+    return Entry(action, f"blocklist:{row.id}", data, actor)
 
 
 def _check_until(until: datetime | None, now: datetime) -> None:

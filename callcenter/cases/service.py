@@ -219,8 +219,8 @@ class CaseService:
 
         Old and new values go into the history. Values that are so already change nothing and
         move no version. `allowed` is told whether the case is confidential and which fields are
-        to be written, and raises if that may not be. Errors: `NotFound` ``case_not_found``; `VersionConflict` with the present
-        version.
+        to be written, and raises if that may not be. Errors: `NotFound` ``case_not_found``;
+        `VersionConflict` with the present version.
         """
         published: list[Change] = []
         async with self._database.writing() as session:

@@ -1,8 +1,8 @@
 """What the screens see of the floor: one value of plain JSON, and differences between two.
 
 A view is kinds of things, each by a key: ``view["seats"]["8001"]``. A difference names the things
-that are new or changed, whole, and those that are gone; applied to the view before it gives the view
-after it. So a watcher who has a snapshot and every difference since has the present view, and a
+that are new or changed, whole, and those that are gone; applied to the view before, it gives the
+view after. So a watcher who has a snapshot and every difference since has the present view, and a
 screen needs no other rule than "put" and "remove".
 
 What the one who watches may not know (whole numbers, the citizen of a confidential case) is left
@@ -20,6 +20,7 @@ from typing import Any
 from callcenter.domain.figures import OpenCall
 from callcenter.domain.floor import ChannelState, DeviceState, Floor, Seat
 from callcenter.domain.ids import call_id
+from callcenter.domain.ledger import Direction
 from callcenter.domain.masking import hide_field, map_citizen_fields, mask_field
 
 Item = Mapping[str, Any]
@@ -183,9 +184,13 @@ def call_items(calls: Iterable[OpenCall], confidential: Collection[str]) -> Item
         one.call.id: {
             "direction": one.call.direction.value,
             "state": "waiting" if one.waiting else "talking" if one.talking else "other",
-            "caller_number": one.call.caller_number,
+            # The citizen's number, whichever side he is on: this field is masked, no other.
+            "caller_number": (
+                one.call.called_number
+                if one.call.direction is Direction.OUTBOUND
+                else one.call.caller_number
+            ),
             "caller_name": one.call.caller_name,
-            "called_number": one.call.called_number,
             "queue": one.call.queue,
             "seat": one.call.seat,
             "started_at": moment(one.call.started_at),

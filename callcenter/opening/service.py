@@ -38,6 +38,7 @@ from callcenter.errors import BadInput, NotFound
 from callcenter.opening import repository
 from callcenter.opening.models import OpeningHours, OpeningPeriod, SpecialDay
 from callcenter.opening.official import published
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -149,6 +150,8 @@ class OpeningService:
         async with self._database.writing() as session:
             await repository.touch(session, now)
             await repository.replace(session, hours, days)
+            facts = {"spans": len(hours), "special_days": len(days)}
+            await record(session, Entry("opening.replaced", "opening", facts, actor), now=now)
         _log.info("calendar replaced spans=%d special=%d by=%s", len(hours), len(days), actor)
         return await self.calendar()
 

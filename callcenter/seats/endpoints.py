@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, status
 
+from callcenter.access import Who, requires
 from callcenter.api import Config, Page, decode_cursor, encode_cursor, error_body
 from callcenter.asterisk.live import LiveFloor
 from callcenter.domain.floor import DeviceState, Floor
+from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
 from callcenter.seats.schemas import (
     SeatIn,
@@ -33,13 +35,10 @@ def _floor(request: Request) -> Floor | None:
     return live.floor
 
 
-def _actor(request: Request) -> str:
-    return str(getattr(request.state, "actor", "system"))
-
-
 Service = Annotated[SeatService, Depends(_service)]
 LiveNow = Annotated[Floor | None, Depends(_floor)]
-Actor = Annotated[str, Depends(_actor)]
+READ = [requires(Permission.SEAT_READ)]
+WRITE = [requires(Permission.SEAT_WRITE)]
 SeatExtension = Annotated[str, Path(pattern=r"^[0-9]{1,16}$", examples=["8001"])]
 
 
@@ -52,7 +51,7 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", summary="List seats by extension")
+@router.get("", summary="List seats by extension", dependencies=READ)
 async def list_seats(
     service: Service, floor: LiveNow, config: Config, query: Annotated[SeatQuery, Query()]
 ) -> Page[SeatOut]:
@@ -74,6 +73,7 @@ async def list_seats(
     "",
     status_code=status.HTTP_201_CREATED,
     summary="Make a seat",
+    dependencies=WRITE,
     responses={
         409: {
             "description": "There is one.",
@@ -85,23 +85,23 @@ async def list_seats(
         },
     },
 )
-async def make_seat(body: SeatIn, service: Service, floor: LiveNow, actor: Actor) -> SeatSecretOut:
+async def make_seat(body: SeatIn, service: Service, floor: LiveNow, who: Who) -> SeatSecretOut:
     """A phone can register within a second. The secret is shown in this answer and never again."""
     made = await service.create(
-        body.extension, name=body.name, enabled=body.enabled, in_queue=body.in_queue, actor=actor
+        body.extension, name=body.name, enabled=body.enabled, in_queue=body.in_queue, actor=who.name
     )
     return _secret_out(made, floor)
 
 
-@router.get("/{extension}", summary="One seat", responses=_NOT_FOUND)
+@router.get("/{extension}", summary="One seat", responses=_NOT_FOUND, dependencies=READ)
 async def read_seat(extension: SeatExtension, service: Service, floor: LiveNow) -> SeatOut:
     """With what its phone does now."""
     return _out(await service.get(extension), _by_extension(floor))
 
 
-@router.patch("/{extension}", summary="Change a seat", responses=_NOT_FOUND)
+@router.patch("/{extension}", summary="Change a seat", responses=_NOT_FOUND, dependencies=WRITE)
 async def change_seat(
-    extension: SeatExtension, body: SeatPatch, service: Service, floor: LiveNow, actor: Actor
+    extension: SeatExtension, body: SeatPatch, service: Service, floor: LiveNow, who: Who
 ) -> SeatOut:
     """What is left out stays. A seat that is disabled is signed off; a talk that it is in goes
     on."""
@@ -109,28 +109,34 @@ async def change_seat(
     for name, value in values.items():
         if value is None:
             raise BadInput(f"{name}: leave it out, or say what it is", field=name)
-    changed = await service.change(extension, SeatChanges(**values), actor=actor)
+    changed = await service.change(extension, SeatChanges(**values), actor=who.name)
     return _out(changed, _by_extension(floor))
 
 
-@router.post("/{extension}/secret", summary="Give a seat a new secret", responses=_NOT_FOUND)
+@router.post(
+    "/{extension}/secret",
+    summary="Give a seat a new secret",
+    responses=_NOT_FOUND,
+    dependencies=WRITE,
+)
 async def rotate_secret(
-    extension: SeatExtension, service: Service, floor: LiveNow, actor: Actor
+    extension: SeatExtension, service: Service, floor: LiveNow, who: Who
 ) -> SeatSecretOut:
     """The old one ends within a second, and the registration made with it. The new one is shown
     in this answer and never again."""
-    return _secret_out(await service.rotate_secret(extension, actor=actor), floor)
+    return _secret_out(await service.rotate_secret(extension, actor=who.name), floor)
 
 
 @router.delete(
     "/{extension}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Remove a seat",
+    dependencies=WRITE,
     responses=_NOT_FOUND,
 )
-async def remove_seat(extension: SeatExtension, service: Service, actor: Actor) -> None:
+async def remove_seat(extension: SeatExtension, service: Service, who: Who) -> None:
     """Its calls and cases stay."""
-    await service.remove(extension, actor=actor)
+    await service.remove(extension, actor=who.name)
 
 
 _NOT_IN_PBX = SeatLive(

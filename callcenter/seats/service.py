@@ -23,6 +23,7 @@ from callcenter.domain.seating import DesiredSeat, is_seat_extension
 from callcenter.errors import BadInput, Conflict, NotFound, SetupError
 from callcenter.seats import repository
 from callcenter.seats.models import Seat
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -132,6 +133,8 @@ class SeatService:
                 if await repository.by_extension(session, extension) is not None:
                     raise _seat_exists(extension)
                 session.add(row)
+                made = Entry("seat.made", f"seat:{extension}", {"name": name}, actor)
+                await record(session, made, now=row.created_at)
         except IntegrityError as error:
             # Another process was faster; on SQLite writers queue, so only a server database.
             raise _seat_exists(extension) from error
@@ -152,6 +155,13 @@ class SeatService:
             if _info(row) == before:
                 return before
             row.updated_at = self._clock()
+            facts = {
+                name: getattr(changes, name)
+                for name in SeatChanges.__slots__
+                if getattr(changes, name) is not None
+            }
+            changed = Entry("seat.changed", f"seat:{extension}", facts, actor)
+            await record(session, changed, now=row.updated_at)
         _log.info("seat %s changed by=%s", extension, actor)
         self._changed()
         return _info(row)
@@ -162,6 +172,8 @@ class SeatService:
             row = _found(await repository.by_extension(session, extension), extension)
             row.secret = secrets.token_hex(SECRET_BYTES)
             row.updated_at = self._clock()
+            renewed = Entry("seat.secret_rotated", f"seat:{extension}", actor=actor)
+            await record(session, renewed, now=row.updated_at)
         _log.info("seat %s has a new secret by=%s", extension, actor)
         self._changed()
         return NewSecret(_info(row), row.secret)
@@ -171,6 +183,8 @@ class SeatService:
         async with self._database.writing() as session:
             row = await repository.by_extension(session, extension)
             await session.delete(_found(row, extension))
+            removed = Entry("seat.removed", f"seat:{extension}", actor=actor)
+            await record(session, removed, now=self._clock())
         _log.info("seat %s removed by=%s", extension, actor)
         self._changed()
 

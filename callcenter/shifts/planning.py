@@ -88,6 +88,8 @@ def plan(
     """What `rotation` changes on `days`, of which `present` are the rota's entries."""
     own = {(row.planned_for, row.day): row for row in present if row.rotation_id == rotation_id}
     others = {(row.user_id, row.day) for row in present if row.rotation_id != rotation_id}
+    # A person has a pattern once a day, however it came there.
+    taken = {(row.user_id, row.day, row.shift_id): row for row in present}
     add: list[tuple[int, date, int]] = []
     change: list[tuple[RotaEntry, int]] = []
     unchanged = kept = 0
@@ -106,8 +108,9 @@ def plan(
                 wanted_slots.add(slot)
             elif shift_id is None:
                 continue
-            elif slot in others:
+            elif slot in others or taken.get((user_id, day, shift_id), row) is not row:
                 kept += 1
+                wanted_slots.add(slot)
             elif row is None:
                 add.append((user_id, day, shift_id))
             else:

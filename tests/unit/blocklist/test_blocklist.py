@@ -63,6 +63,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     app.include_router(router)
     service = BlocklistService(database, watch)
     app.state.database, app.state.settings, app.state.blocklist = database, settings, service
+    let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         yield Desk(client, database, service, watch)

@@ -121,6 +121,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     install_error_handlers(app)
     app.include_router(router)
     app.state.transfers = TransferService(database, settings, pbx, live, seats)
+    let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         made = Desk(client, database, seats, live, pbx)

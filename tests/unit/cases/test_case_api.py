@@ -102,6 +102,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     cases = CaseService(database, settings, media=shelf)
     app.state.database, app.state.settings = database, settings
     app.state.cases, app.state.broadcast = cases, Broadcast()
+    let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         yield Desk(client, database, cases, shelf)

@@ -65,14 +65,7 @@ async def desk(build: Build) -> AsyncIterator[Desk]:
     app.include_router(router)
     app.state.database, app.state.settings = house.database, house.settings
     app.state.media = house.media
-
-    @app.middleware("http")
-    async def known(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        request.state.actor = "desk-1"
-        return await call_next(request)
-
+    let_in(app, house.database, house.settings, person("desk-1"))
     transport = httpx.ASGITransport(app, client=("192.0.2.7", 4711))
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         yield Desk(client, house, ready, data)

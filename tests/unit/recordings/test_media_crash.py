@@ -219,7 +219,7 @@ def stuck(descriptor, samples, real=finishing.blocks):
         sys.stdin.read()
 
 async def main():
-    settings = Settings(_env_file=None, home=Path(sys.argv[1]))
+    settings = Settings(_env_file=None, home=Path(sys.argv[1]), recording_format="opus")
     house = House(settings, Database(settings.db_url))
     house.later(hours=1)
     finishing.blocks = stuck

@@ -58,6 +58,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     app.include_router(router)
     seats, live = SeatService(database, settings), Live()
     app.state.settings, app.state.seats, app.state.live = settings, seats, live
+    let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         made = Desk(client, seats, live)

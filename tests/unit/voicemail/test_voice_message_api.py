@@ -107,6 +107,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     app.state.database, app.state.settings = database, settings
     app.state.media = media
     app.state.voice_messages = VoiceMessageService(database, media)
+    let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         yield Desk(client, database, media, settings.voice_messages_dir)

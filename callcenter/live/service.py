@@ -1,0 +1,336 @@
+"""The live floor for screens: one view, a frame when it changes, any number of watchers.
+
+- The view is made anew from what is known now (the PBX's floor, the ledger's day, the agents, the
+  call-backs) and compared with the one before; the difference is the frame. So no event can be
+  forgotten, and snapshot + frames = fresh snapshot by construction.
+- Changes are gathered for a tick: the first one after a silence is told at once, then there are at
+  most ten frames a second, however much happens.
+- A frame is written once and handed to all by the `Broadcast`. A watcher who does not take his
+  frames loses his subscription and his stream ends; he comes back with Last-Event-ID. He slows
+  nobody.
+- Without a link to the PBX the view says so, and shows nobody waiting and no seats: an old picture
+  that looks live is worse than none. What the ledger knows is shown on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from callcenter.broadcast import Broadcast, Change, Lagged
+from callcenter.clock import Clock, utc_now
+from callcenter.domain.floor import Floor
+from callcenter.live.book import LiveBook
+from callcenter.live.frames import Frame, Ring, Snapshot
+from callcenter.live.view import (
+    Item,
+    Items,
+    SeatClocks,
+    Sight,
+    call_items,
+    difference,
+    empty_view,
+    moment,
+    waiting_items,
+)
+from callcenter.reports.schemas import DayOut
+
+_log = logging.getLogger(__name__)
+
+TOPIC = "live.frame"
+TICK_SECONDS = 0.1
+"""Between two frames. With the journal's 50 ms a change is on the screens within a blink."""
+IDLE_SECONDS = 1.0
+"""Without any sign the view is made anew so often: the day turns, the link is lost."""
+REFRESH_SECONDS = 30.0
+"""What is read from the database is read again so often even if nobody said that it changed."""
+
+_NO_FLOOR = Floor()
+
+
+class FloorView(Protocol):
+    """What is asked of `asterisk.live.LiveFloor`."""
+
+    @property
+    def floor(self) -> Floor | None:
+        """The floor now; None while there is no link."""
+
+
+class QueueCount(Protocol):
+    """How many of one queue, and since when."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def oldest(self) -> datetime: ...
+
+
+class OpenCallbacks(Protocol):
+    """The call-backs' service."""
+
+    async def counts(
+        self, *, missed_from: datetime | None = None, missed_to: datetime | None = None
+    ) -> Sequence[QueueCount]:
+        """Missed calls still to be called back, by queue."""
+        ...
+
+
+AgentItems = Callable[[], Awaitable[Items]]
+"""The agents by their ids: JSON values, among them ``name``, ``seat``, ``state`` and ``since``."""
+
+ConfidentialCalls = Callable[[Collection[str]], Awaitable[Collection[str]]]
+"""Those of some calls whose case hides its citizen."""
+
+
+async def no_agents() -> Items:
+    """While nobody logs in."""
+    return {}
+
+
+async def none_confidential(_call_ids: Collection[str]) -> Collection[str]:
+    """While no case can be confidential."""
+    return ()
+
+
+class LiveService:
+    """The view of one process; `run` it as a task."""
+
+    def __init__(
+        self,
+        live: FloorView,
+        book: LiveBook,
+        broadcast: Broadcast,
+        *,
+        node: str,
+        callbacks: OpenCallbacks,
+        agents: AgentItems = no_agents,
+        confidential: ConfidentialCalls = none_confidential,
+        tick_seconds: float = TICK_SECONDS,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._live = live
+        self._book = book
+        self._broadcast = broadcast
+        self._node = node
+        self._callbacks = callbacks
+        self._agents = agents
+        self._confidential = confidential
+        self._tick = tick_seconds
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._clocks = SeatClocks()
+        self._stale = {"agents", "callbacks", "confidential"}
+        """What must be read from the database again."""
+        self._seen: dict[str, tuple[Any, ...]] = {}
+        """What each part was made of."""
+        self._hidden: frozenset[str] = frozenset()
+        self._missed: dict[str, int] = {}
+        self._day: date | None = None
+        self._view: dict[str, Items] = empty_view()
+        self._epoch = secrets.token_hex(4)
+        self._ring = Ring(self._epoch)
+        self._number = 0
+        self._snapshot: Snapshot | None = None
+        self._at = moment(clock())
+        self.watchers = 0
+        self.cut_off = 0
+        """Watchers that were too slow."""
+
+    # -- what wakes it ------------------------------------------------------------------------
+
+    def touch(self) -> None:
+        """Something may have changed; costs nothing to say too often."""
+        self._wake.set()
+
+    def note(self, change: Change) -> None:
+        """Something that others published."""
+        kind = change.topic.partition(".")[0]
+        if kind == "agent":
+            self._stale.add("agents")
+        elif kind == "callback":
+            self._stale.add("callbacks")
+        elif kind == "case":
+            self._stale.add("confidential")
+        elif kind != "seat":
+            return
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Read the ledger, then keep the view until cancelled."""
+        await self._book.load()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen())
+            group.create_task(self._refresh())
+            await self._keep()
+
+    async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
+        told_at = 0.0
+        while True:
+            self._wake.clear()
+            if await self.step():
+                told_at = loop.time()
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+            await asyncio.sleep(max(0.0, told_at + self._tick - loop.time()))
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self._broadcast.subscribe() as changes:
+                    async for change in changes:
+                        self.note(change)
+            except Lagged:
+                self._all_stale()
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            self._all_stale()
+
+    def _all_stale(self) -> None:
+        self._stale |= {"agents", "callbacks", "confidential"}
+        self._wake.set()
+
+    # -- the view -----------------------------------------------------------------------------
+
+    async def step(self) -> bool:
+        """Make the view anew; whether it has changed, and a frame was published."""
+        view = dict(self._view)
+        await self._from_database(view)
+        # Nothing is awaited from here on, so all parts are of one moment.
+        now = self._clock()
+        floor = self._live.floor
+        self._part(view, "pbx", (floor is not None,), lambda: _pbx(floor is not None, now))
+        shown = floor if floor is not None else _NO_FLOOR
+        self._part(view, "waiting", (shown.waiting,), lambda: waiting_items(shown, self._node))
+        self._part(
+            view,
+            "seats",
+            (shown.devices, shown.members, shown.channels),
+            lambda: self._clocks.items(shown, now),
+        )
+        self._from_book(view)
+        changes = difference(self._view, view)
+        if not changes:
+            return False
+        self._view = view
+        self._number += 1
+        self._at = moment(now)
+        self._snapshot = None
+        frame = Frame(self._epoch, self._number, self._at, changes)
+        self._ring.add(frame)
+        self._broadcast.publish(Change(TOPIC, {"frame": frame}))
+        return True
+
+    def _part(
+        self, view: dict[str, Items], kind: str, of: tuple[Any, ...], make: Callable[[], Items]
+    ) -> None:
+        """Make one part, unless it would be made of the very same things again."""
+        before = self._seen.get(kind)
+        # A floor that has not changed holds the very same things: nothing need be compared.
+        if before is not None and all(one is two for one, two in zip(before, of, strict=True)):
+            return
+        self._seen[kind] = of
+        view[kind] = make()
+
+    def _from_book(self, view: dict[str, Items]) -> None:
+        book, day = self._book, self._book.today()
+        if day != self._day:
+            self._day = day
+            book.turn_to(day)
+        made_of = (book.version, day, self._missed)
+        if self._seen.get("today") != made_of:
+            self._seen["today"] = made_of
+            told = DayOut.of(book.figures(day), self._missed).model_dump(mode="json")
+            view["today"] = {"total": {"day": told["day"], **told["total"]}}
+            view["queues"] = told["queues"]
+        if self._seen.get("calls") != (book.version, self._hidden):
+            self._seen["calls"] = (book.version, self._hidden)
+            view["calls"] = call_items(book.open_calls(), self._hidden)
+
+    async def _from_database(self, view: dict[str, Items]) -> None:
+        stale, self._stale = self._stale, set()
+        try:
+            if "agents" in stale:
+                view["agents"] = await self._agents()
+            if "callbacks" in stale or self._book.today() != self._day:
+                await self._read_callbacks(view)
+            if "confidential" in stale:
+                ids = frozenset(one.call.id for one in self._book.open_calls())
+                self._hidden = frozenset(await self._confidential(ids)) if ids else frozenset()
+        except BaseException:
+            self._stale |= stale
+            raise
+
+    async def _read_callbacks(self, view: dict[str, Items]) -> None:
+        start, end = self._book.span(self._book.today())
+        every = await self._callbacks.counts()
+        today = await self._callbacks.counts(missed_from=start, missed_to=end)
+        self._missed = {one.queue: one.count for one in today}
+        oldest = min((one.oldest for one in every), default=None)
+        now: Item = {
+            "open": sum(one.count for one in every),
+            "oldest_since": moment(oldest) if oldest is not None else None,
+            "queues": {one.queue: one.count for one in every},
+        }
+        view["callbacks"] = {"now": now}
+
+    # -- watchers -----------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """The whole view now."""
+        if self._snapshot is None:
+            self._snapshot = Snapshot(self._epoch, self._number, self._at, self._view)
+        return self._snapshot
+
+    async def watch(
+        self, sight: Sight, last_event_id: str | None, seconds: float
+    ) -> AsyncIterator[bytes]:
+        """SSE events: what was missed since `last_event_id` or else a snapshot, then every frame.
+
+        Ends after `seconds`, so that whoever may not watch any more is asked again who he is; and
+        when the watcher does not take his frames.
+        """
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + seconds
+        self.watchers += 1
+        try:
+            # Subscribed before the snapshot: a frame comes in one of them, and is known by its
+            # number if it comes in both.
+            async with self._broadcast.subscribe() as changes:
+                missed = self._ring.after(last_event_id, self._number) if last_event_id else None
+                number = self._number
+                if missed is None:
+                    yield self.snapshot().text(sight)
+                else:
+                    for frame in missed:
+                        yield frame.text(sight)
+                while True:
+                    async with asyncio.timeout_at(ends_at):
+                        change = await anext(changes)
+                    if change.topic == TOPIC:
+                        frame = change.data["frame"]
+                        if frame.number > number:
+                            number = frame.number
+                            yield frame.text(sight)
+        except TimeoutError:
+            return
+        except Lagged:
+            self.cut_off += 1
+            _log.warning("a watcher of the live floor was too slow and has been cut off")
+        finally:
+            self.watchers -= 1
+
+
+def _pbx(up: bool, now: datetime) -> Items:
+    return {"link": {"up": up, "since": moment(now)}}

@@ -1,0 +1,187 @@
+"""The rota as a CSV file, out and in.
+
+Columns ``day,user_id,name,shift,note``; `shift` is a code, `name` is for people and is not read.
+A file is taken whole or not at all. For each day and person that it names, the rota afterwards
+holds what the file says; a row without a shift means a day off. Days and people that it does not
+name stay as they are. What went out and comes back unchanged changes nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from callcenter.db.engine import Database
+from callcenter.domain.shifts import EntrySource
+from callcenter.errors import BadInput
+from callcenter.shifts import repository
+from callcenter.shifts.models import RotaEntry
+from callcenter.shifts.service import EntryInfo, ShiftService
+
+_log = logging.getLogger(__name__)
+
+COLUMNS = ("day", "user_id", "name", "shift", "note")
+NEEDED = ("day", "user_id", "shift")
+ROWS_MAX = 20_000
+PROBLEMS_MAX = 50
+"""Nobody mends more at once."""
+NOTE_MAX = 200
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class CsvRow:
+    """One line of a file."""
+
+    line: int
+    day: date
+    user_id: int
+    shift: str
+    """A code; '' for a day off."""
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a file changed."""
+
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+
+
+def write(entries: Iterable[EntryInfo]) -> str:
+    """The entries as a file; with a mark that makes spreadsheets read it as UTF-8."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for entry in entries:
+        writer.writerow(
+            (entry.day, entry.user_id, _safe(entry.name), entry.shift_code, _safe(entry.note))
+        )
+    return "\ufeff" + out.getvalue()
+
+
+def _safe(text: str) -> str:
+    """A cell that begins like a formula would be reckoned by the spreadsheet."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _plain(text: str) -> str:
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+
+
+def read(text: str) -> list[CsvRow]:
+    """The rows of a file; `BadInput` ``bad_csv`` names every line that cannot be read."""
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    problems: list[str] = []
+    rows: list[CsvRow] = []
+    try:
+        header = [name.strip() for name in reader.fieldnames or ()]
+        missing = [name for name in NEEDED if name not in header]
+        if missing:
+            raise _bad([f"line 1: the columns {', '.join(missing)} are missing"])
+        reader.fieldnames = header
+        for cells in reader:
+            if len(rows) >= ROWS_MAX:
+                raise _bad([f"line {reader.line_num}: at most {ROWS_MAX} rows are taken at once"])
+            try:
+                rows.append(_row(reader.line_num, cells))
+            except ValueError as error:
+                problems.append(f"line {reader.line_num}: {error}")
+    except csv.Error as error:
+        problems.append(f"line {reader.line_num}: {error}")
+    if problems:
+        raise _bad(problems)
+    return rows
+
+
+def _row(line: int, cells: dict[str, str | None]) -> CsvRow:
+    if None in cells:
+        raise ValueError("more cells than columns")
+
+    def cell(name: str) -> str:
+        return (cells.get(name) or "").strip()
+
+    try:
+        day = date.fromisoformat(cell("day"))
+    except ValueError:
+        raise ValueError(f"day: {cell('day')!r} is not a day such as 2026-12-31") from None
+    user_id = cell("user_id")
+    if not (user_id.isascii() and user_id.isdigit() and 0 < int(user_id) < 2**31):
+        raise ValueError(f"user_id: {user_id!r} is not a number of a user")
+    note = _plain(cell("note"))
+    if len(note) > NOTE_MAX or "\0" in note:
+        raise ValueError(f"note: at most {NOTE_MAX} characters, no NUL")
+    return CsvRow(line, day, int(user_id), cell("shift"), note)
+
+
+def _bad(problems: Sequence[str]) -> BadInput:
+    return BadInput(
+        f"the file is not taken: {problems[0]}",
+        code="bad_csv",
+        problems=list(problems[:PROBLEMS_MAX]),
+        problems_total=len(problems),
+    )
+
+
+class RotaImport:
+    """Takes files into the rota."""
+
+    def __init__(self, database: Database, shifts: ShiftService) -> None:
+        self._database = database
+        self._shifts = shifts
+
+    async def take(self, text: str, *, actor: str) -> Imported:
+        """Make the rota hold what the file says; `BadInput` ``bad_csv``."""
+        rows = read(text)
+        if not rows:
+            return Imported(0, 0, 0, 0)
+        names = await self._shifts.names({row.user_id for row in rows})
+        wanted: dict[tuple[int, date], dict[str, CsvRow]] = {}
+        problems = []
+        async with self._database.writing() as session:
+            shifts = {shift.code: shift for shift in await repository.shifts(session)}
+            for row in rows:
+                slot = wanted.setdefault((row.user_id, row.day), {})
+                if row.user_id not in names:
+                    problems.append(f"line {row.line}: there is no user {row.user_id}")
+                if row.shift and row.shift not in shifts:
+                    problems.append(f"line {row.line}: there is no shift {row.shift!r}")
+                if row.shift in slot:
+                    problems.append(f"line {row.line}: the same as line {slot[row.shift].line}")
+                slot[row.shift] = row
+            if problems:
+                raise _bad(problems)
+            days = [row.day for row in rows]
+            present: dict[tuple[int, date], dict[int, RotaEntry]] = {}
+            for entry in await repository.entries(session, min(days), max(days)):
+                present.setdefault((entry.user_id, entry.day), {})[entry.shift_id] = entry
+            added = changed = removed = unchanged = 0
+            for (user_id, day), slot in wanted.items():
+                old = present.get((user_id, day), {})
+                for code, row in slot.items():
+                    if not code:
+                        continue
+                    entry_there = old.pop(shifts[code].id, None)
+                    if entry_there is None:
+                        entry = RotaEntry(user_id=user_id, day=day)
+                        self._shifts.fill(entry, shifts[code], EntrySource.IMPORT, row.note, actor)
+                        session.add(entry)
+                        added += 1
+                    elif entry_there.note != row.note:
+                        entry_there.note = row.note
+                        self._shifts.touch(entry_there, actor)
+                        changed += 1
+                    else:
+                        unchanged += 1
+                for entry in old.values():
+                    await session.delete(entry)
+                    removed += 1
+        _log.info("rota imported added=%d removed=%d by=%s", added, removed, actor)
+        return Imported(added, changed, removed, unchanged)
