@@ -71,7 +71,9 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(CallcenterError)
     async def _ours(_request: Request, error: CallcenterError) -> JSONResponse:
         body = error_body(error.error_code, error.message, error.details)
-        headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+        headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+        if (seconds := error.details.get("retry_after_seconds")) is not None:
+            headers["Retry-After"] = str(seconds)
         return JSONResponse(body, status_code=error.status, headers=headers)
 
     @app.exception_handler(RequestValidationError)

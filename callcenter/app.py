@@ -20,17 +20,28 @@ from starlette.middleware import Middleware
 import callcenter.agents.endpoints
 import callcenter.agents.reason_endpoints
 import callcenter.blocklist.endpoints
+import callcenter.callbacks.endpoints
 import callcenter.calls.endpoints
 import callcenter.calls.transfer_endpoints
 import callcenter.cases.endpoints
+import callcenter.forecast.endpoints
 import callcenter.health.endpoints
+import callcenter.live.endpoints
 import callcenter.opening.endpoints
+import callcenter.opening.holiday_endpoints
 import callcenter.queues.endpoints
 import callcenter.recordings.endpoints
+import callcenter.reports.endpoints
 import callcenter.seats.endpoints
+import callcenter.shifts.endpoints
+import callcenter.shifts.request_endpoints
+import callcenter.shifts.rota_endpoints
+import callcenter.steering.endpoints
+import callcenter.steering.own_call_endpoints
 import callcenter.tokens.endpoints
 import callcenter.trail.endpoints
 import callcenter.users.endpoints
+import callcenter.users.oidc_endpoints
 import callcenter.users.session_endpoints
 import callcenter.voicemail.endpoints
 from callcenter.agents.break_reasons import BreakReasons
@@ -41,11 +52,17 @@ from callcenter.api import error_body, install_error_handlers
 from callcenter.asterisk.agent_link import AgentLink
 from callcenter.asterisk.ami.link import AmiLink, LinkConfig
 from callcenter.asterisk.ari import AriClient
+from callcenter.asterisk.callback_dial import CallbackDialler
 from callcenter.asterisk.live import LiveFloor
 from callcenter.asterisk.reconciler import Reconciler
+from callcenter.asterisk.registrations import Registrations
+from callcenter.asterisk.steering_switch import SteeringSwitch
 from callcenter.asterisk.switch import PbxSwitch
 from callcenter.blocklist.service import BlocklistService
 from callcenter.broadcast import Broadcast
+from callcenter.callbacks.neighbours import SeatsOfAgents
+from callcenter.callbacks.service import CallbackService
+from callcenter.calls.arrivals import Arrivals
 from callcenter.calls.ingest import JournalReader
 from callcenter.calls.service import CallService
 from callcenter.calls.transfer_service import TransferService
@@ -53,6 +70,7 @@ from callcenter.cases.service import CaseService
 from callcenter.config import Settings
 from callcenter.db.engine import Database
 from callcenter.domain.ledger import LedgerChanges
+from callcenter.forecast.service import ForecastService
 from callcenter.gate import Gate
 from callcenter.health.live_parts import (
     journal_health,
@@ -78,18 +96,37 @@ from callcenter.health.parts import (
     recordings_health,
 )
 from callcenter.health.service import HealthService
+from callcenter.live.book import LiveBook
+from callcenter.live.neighbours import AgentsOnTheFloor
+from callcenter.live.service import LiveService
 from callcenter.middleware import RequestTimes, SizeLimit
 from callcenter.opening.service import OpeningService
+from callcenter.opening.workdays import WorkdayService
 from callcenter.queues.service import QueueService
 from callcenter.recordings.retention import Retention
 from callcenter.recordings.service import MediaService
 from callcenter.recordings.sweeper import OrphanSweeper
 from callcenter.recordings.worker import MediaWorker
+from callcenter.reports.service import ReportService
 from callcenter.seats.service import SeatService
 from callcenter.secrets import Secrets
+from callcenter.shifts.attendance import AttendanceService
+from callcenter.shifts.csv_file import RotaImport
+from callcenter.shifts.feed import FeedService
+from callcenter.shifts.neighbours import AgentPresence, MembersByShift
+from callcenter.shifts.patterns import PatternService
+from callcenter.shifts.requests import RequestService
+from callcenter.shifts.service import ShiftService
+from callcenter.shifts.watch import ShiftWatch
+from callcenter.steering.carrying_out import CarryingOut
+from callcenter.steering.line_service import LineService
+from callcenter.steering.neighbours import SeatsOfAgents as SeatsOfSteering
+from callcenter.steering.operator_service import OperatorService
+from callcenter.steering.supervisor_service import SupervisorService
 from callcenter.supervised import Supervised
 from callcenter.tokens.service import TokenService
 from callcenter.trail.service import Trail
+from callcenter.users.oidc import OidcService
 from callcenter.users.passwords import Passwords
 from callcenter.users.service import UserService
 from callcenter.users.sessions import SessionService
@@ -99,15 +136,27 @@ _ROUTERS: tuple[APIRouter, ...] = (
     callcenter.cases.endpoints.router,
     callcenter.calls.endpoints.router,
     callcenter.calls.transfer_endpoints.router,
+    callcenter.live.endpoints.router,
+    callcenter.reports.endpoints.router,
+    callcenter.callbacks.endpoints.router,
     callcenter.recordings.endpoints.router,
     callcenter.voicemail.endpoints.router,
     callcenter.seats.endpoints.router,
+    callcenter.steering.endpoints.router,
+    callcenter.steering.own_call_endpoints.router,
     callcenter.queues.endpoints.router,
     callcenter.agents.endpoints.router,
     callcenter.agents.reason_endpoints.router,
     callcenter.blocklist.endpoints.router,
     callcenter.opening.endpoints.router,
+    callcenter.opening.holiday_endpoints.router,
+    callcenter.shifts.endpoints.router,
+    callcenter.shifts.rota_endpoints.router,
+    callcenter.shifts.request_endpoints.leave_router,
+    callcenter.shifts.request_endpoints.swap_router,
+    callcenter.forecast.endpoints.router,
     callcenter.users.session_endpoints.router,
+    callcenter.users.oidc_endpoints.router,
     callcenter.users.endpoints.router,
     callcenter.tokens.endpoints.router,
     callcenter.trail.endpoints.router,
@@ -171,6 +220,8 @@ def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
     install_error_handlers(app)
     app.add_exception_handler(Exception, _unexpected)
     app.include_router(callcenter.health.endpoints.router)
+    # Not under /api: a calendar program cannot log in, the address is its key.
+    app.include_router(callcenter.shifts.rota_endpoints.feed_router)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(_TOKEN_DOC)], responses=_ERRORS)
     return app
@@ -218,9 +269,12 @@ async def _build(
     state.tokens = TokenService(database)
     passwords = Passwords(settings)
     users = state.users = UserService(database, passwords, publish=broadcast.publish)
-    state.sessions = SessionService(database, settings, users, passwords)
+    sessions = state.sessions = SessionService(database, settings, users, passwords)
+    oidc = state.oidc = OidcService(database, settings, users, sessions)
+    stack.push_async_callback(oidc.close)
     state.blocklist = BlocklistService(database)
-    state.opening = OpeningService(database, settings.time_zone)
+    opening = state.opening = OpeningService(database, settings.time_zone)
+    workdays = state.workdays = WorkdayService(database, settings.time_zone)
     seats = state.seats = SeatService(database, settings)
     queues = state.queues = QueueService(database, settings)
     agent_link = AgentLink(link, live)
@@ -234,12 +288,32 @@ async def _build(
         publish=broadcast.publish,
     )
     state.break_reasons = BreakReasons(database)
-    state.agent_history = AgentHistory(database, settings)
-    reconciler = Reconciler(
-        link, ari, seats.desired, settings, members=agents.memberships, queues=queues.pbx
+    agent_history = state.agent_history = AgentHistory(database, settings)
+    shifts = state.shifts = ShiftService(database, settings, opening, users)
+    state.shift_patterns = PatternService(database, settings)
+    state.shift_requests = RequestService(database, shifts)
+    state.attendance = AttendanceService(
+        settings, shifts, opening, workdays, AgentPresence(agent_history)
     )
+    state.rota_import = RotaImport(database, shifts)
+    state.rota_feeds = FeedService(database, settings, shifts)
+    state.forecast = ForecastService(
+        settings, Arrivals(database, settings.first_seat), opening, shifts
+    )
+    shift_watch = ShiftWatch(settings, shifts, broadcast.publish)
+    members = (
+        MembersByShift(shifts, agents.memberships, agents.at)
+        if settings.members_by_shift
+        else agents.memberships
+    )
+    reconciler = Reconciler(link, ari, seats.desired, settings, members=members, queues=queues.pbx)
     agents.on_change(reconciler.request)
+    shift_watch.on_change(reconciler.request)
+    users.on_change(agents.user_changed)
     seats.on_change(reconciler.request)
+    registrations = state.registrations = Registrations(link)
+    registrations.on_change(seats.phones_came)
+    state.seat_holder = agents.at
     queues.on_change(reconciler.request)
 
     media = state.media = MediaService(database, settings)
@@ -250,6 +324,41 @@ async def _build(
         database, settings, PbxSwitch(link, live), live, seats, queues.transfer_numbers
     )
 
+    steering = SteeringSwitch(link, live)
+    carrying_out = CarryingOut(
+        live,
+        SeatsOfSteering(agents),
+        state.trail,
+        node=settings.node,
+        first_seat=settings.first_seat,
+    )
+    state.steering = SupervisorService(carrying_out, steering, state.calls)
+    state.own_call = OperatorService(carrying_out, steering, cases, settings)
+    line = state.line = LineService(database, steering, live, publish=broadcast.publish)
+    link.on_login(line.bring)
+
+    callbacks = state.callbacks = CallbackService(
+        database,
+        settings,
+        CallbackDialler(link, settings.node, settings.callback_ring_seconds),
+        live,
+        seats=SeatsOfAgents(agents),
+        cases=cases,
+        publish=broadcast.publish,
+    )
+    state.reports = ReportService(database, settings.time_zone, callbacks)
+    day_book = LiveBook(database, settings.time_zone)
+    floor_view = state.floor_view = LiveService(
+        live,
+        day_book,
+        broadcast,
+        node=settings.node,
+        callbacks=callbacks,
+        agents=AgentsOnTheFloor(agents),
+        confidential=cases.confidential_calls,
+    )
+    link.subscribe(lambda _event: floor_view.touch())
+
     worker = MediaWorker(database, settings, note_media=cases.note_media, publish=broadcast.publish)
 
     def committed(changes: LedgerChanges) -> None:
@@ -257,11 +366,13 @@ async def _build(
             worker.wake()
         if changes.rings or changes.talks:
             agents.wake()
+        day_book.take(changes)
+        floor_view.touch()
 
     reader = JournalReader(
         database,
         settings,
-        (cases, media, agents, metrics),
+        (cases, media, agents, callbacks, metrics),
         publish=broadcast.publish,
         committed=committed,
     )
@@ -274,8 +385,11 @@ async def _build(
     tasks.start("journal", reader.run)
     tasks.start("ami-link", link.run)
     tasks.start("seats", reconciler.run)
+    tasks.start("registrations", registrations.run)
     tasks.start("agents", agents.run)
     tasks.start("agent-link", partial(agent_link.run, agents))
+    tasks.start("floor-view", floor_view.run)
+    tasks.start("shifts", shift_watch.run)
     tasks.start("media", worker.run)
     tasks.start("retention", retention.run)
     tasks.start("sweeper", sweeper.run)

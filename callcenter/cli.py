@@ -16,6 +16,7 @@ import typer
 from callcenter.cli_setup import check_home, prepare, say, summary
 from callcenter.config import Settings, load_settings
 from callcenter.db.engine import Database
+from callcenter.domain.permissions import Role
 from callcenter.errors import CallcenterError, SetupError
 from callcenter.secrets import load_secrets
 from callcenter.setup.ports import check_ports
@@ -38,6 +39,10 @@ journal_app = typer.Typer(help="The journal that the PBX writes and we read.", n
 token_app = typer.Typer(help="API tokens.", no_args_is_help=True)
 app.add_typer(journal_app, name="journal")
 app.add_typer(token_app, name="token")
+user_app = typer.Typer(help="People who log in.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
+trail_app = typer.Typer(help="The audit trail: who read or changed what.", no_args_is_help=True)
+app.add_typer(trail_app, name="trail")
 
 Json = Annotated[bool, typer.Option("--json", help="For programs instead of people.")]
 
@@ -147,12 +152,17 @@ def seats(as_json: Json = False) -> None:
 
 
 @token_app.command("create")
-def token_create(name: str) -> None:
-    """Make a token and print it once; only its hash is kept."""
+def token_create(
+    name: str,
+    role: Annotated[
+        list[Role] | None, typer.Option(help="What it may do; may be given more than once.")
+    ] = None,
+) -> None:
+    """Make a token and print it once; only its hash is kept. Without --role it is an admin's."""
     settings = load_settings()
 
     async def work(database: Database) -> Any:
-        return await _tokens(database).create(name)
+        return await _tokens(database).create(name, frozenset(role or (Role.ADMIN,)))
 
     say(str(with_database(settings, work)))
 
@@ -171,7 +181,8 @@ def token_list(as_json: Json = False) -> None:
         return
     for row in rows:
         state = f"revoked {row.revoked_at:%Y-%m-%d %H:%M}Z" if row.revoked_at else "valid"
-        say(f"{row.name:<20} {row.created_at:%Y-%m-%d %H:%M}Z  {state}")
+        roles = " ".join(sorted(row.roles))
+        say(f"{row.name:<20} {row.created_at:%Y-%m-%d %H:%M}Z  {state}  {roles}")
 
 
 @token_app.command("revoke")
@@ -188,6 +199,49 @@ def token_revoke(name: str) -> None:
 
 def _tokens(database: Database) -> Any:
     return import_module("callcenter.tokens.service").TokenService(database)
+
+
+# -- people and the audit trail -------------------------------------------------------------
+
+
+@user_app.command("password")
+def user_password(login: str) -> None:
+    """Give a user a one-time password and print it: for an admin who has forgotten his."""
+    settings = load_settings()
+
+    async def work(database: Database) -> Any:
+        passwords = import_module("callcenter.users.passwords").Passwords(settings)
+        users = import_module("callcenter.users.service").UserService(database, passwords)
+        user = await users.by_login(login)
+        return await users.reset_password(user.id, actor="command line")
+
+    say(with_database(settings, work).password)
+
+
+@trail_app.command("verify")
+def trail_verify(
+    noted: Annotated[
+        str, typer.Option(help="A head (NUMBER:HASH) that was noted earlier, outside.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Whether the chain is whole; exit code 1 if not. Note the head that it prints: with --noted
+    it shows later that the end was not cut off and nothing was written anew."""
+    settings = load_settings()
+    head = import_module("callcenter.trail.chain").parse_head(noted) if noted else None
+
+    async def work(database: Database) -> Any:
+        return await import_module("callcenter.trail.service").Trail(database).verify(head)
+
+    verdict = with_database(settings, work)
+    if as_json:
+        show_json(verdict)
+    else:
+        say(f"{verdict.entries} entries follow on one another; head {verdict.head}")
+        if verdict.problem is not None:
+            say(f"BROKEN: {verdict.problem}")
+    if verdict.problem is not None:
+        raise typer.Exit(EXIT_UNWELL)
 
 
 # -- the journal and the ledger -------------------------------------------------------------

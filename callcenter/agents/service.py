@@ -57,7 +57,7 @@ from callcenter.domain.ledger import Direction, LedgerChanges, RingEnd
 from callcenter.domain.seating import DesiredMember
 from callcenter.errors import BadInput, Conflict, NotFound
 from callcenter.seats.service import SeatService
-from callcenter.trail.service import Entry, record
+from callcenter.trail.service import SYSTEM, Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -115,6 +115,7 @@ class AgentService:
         self._agents: dict[int, Agent] = {}
         """Who is logged in."""
         self._by_seat: dict[Extension, int] = {}
+        self._changed_users: set[int] = set()
         self._rules = Rules(settings.wrap_up_seconds, settings.ring_no_answer_limit)
 
     def on_change(self, listener: Callable[[], None]) -> None:
@@ -160,8 +161,15 @@ class AgentService:
         """The ledger has grown, or a clock was set."""
         self._wake.set()
 
+    def user_changed(self, user_id: int) -> None:
+        """What the user may do has changed: who is no agent any more is logged out soon."""
+        self._changed_users.add(user_id)
+        self._wake.set()
+
     async def take_due(self) -> None:
         """Take every fact that waits, and whatever is due by itself."""
+        while self._changed_users:
+            await self._check_person(next(iter(self._changed_users)))
         while await self._take_facts() == FACTS_AT_ONCE:
             pass
         now = self._clock()
@@ -173,6 +181,15 @@ class AgentService:
         if due:
             async with self._turn:
                 await self._take(due)
+
+    async def _check_person(self, user_id: int) -> None:
+        self._changed_users.discard(user_id)  # First: he may be changed again meanwhile.
+        try:
+            if user_id in self._agents and await self._people.agent(user_id) is None:
+                await self.log_out(user_id, forced=True, actor=SYSTEM)
+        except SQLAlchemyError:
+            self._changed_users.add(user_id)
+            raise
 
     def _rest(self) -> float:
         deadlines = [agent.deadline for agent in self._agents.values()]
@@ -259,13 +276,10 @@ class AgentService:
             owner = self._by_seat.get(extension)
             if owner is not None and owner != user_id:
                 raise await self._seat_taken(extension, owner)
-            facts: list[Fact] = [LogIn(extension)]
-            seen = self._pbx.look(extension)
-            if seen is not None:
-                facts.append(seen)
-            self._refuse(user_id, facts[0])
+            command = LogIn(extension, self._pbx.look(extension))
+            self._refuse(user_id, command)
             try:
-                await self._take([(user_id, fact) for fact in facts], by=actor)
+                await self._take([(user_id, command)], by=actor)
             except IntegrityError as error:  # Another process was faster.
                 raise Conflict(
                     f"seat {extension} has just been taken", code="seat_taken", seat=extension
@@ -294,9 +308,9 @@ class AgentService:
             await self._take([(user_id, LogOut(forced))], by=actor)
         _log.info("agent %d logged out by=%s", user_id, actor)
 
-    def _refuse(self, user_id: int, fact: Fact) -> None:
+    def _refuse(self, user_id: int, command: Command) -> None:
         agent = self._agents.get(user_id) or Agent(since=self._clock())
-        why = refusal(agent, fact) if isinstance(fact, Command) else None
+        why = refusal(agent, command)
         if why is not None:
             raise Conflict(
                 _SENTENCES[why], code=why.value, seat=agent.seat, state=agent.state.value

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 
 from callcenter.asterisk.ami.actions import ShowContacts
@@ -30,8 +30,8 @@ RETRY_SECONDS = 1.0
 LIST_SECONDS = 30.0
 
 Known = Mapping[Extension, Registration]
-Listener = Callable[[frozenset[Extension]], None]
-"""Is told the seats whose phone came, went, or came another way."""
+Listener = Callable[[Known], Awaitable[None]]
+"""Is told the phones that came, moved, became reachable or stopped being so."""
 
 
 class Registrations:
@@ -42,7 +42,8 @@ class Registrations:
         self._known: Known = {}
         self._login = -1
         """Which login of the link `_known` belongs to; -1: of none."""
-        self._last_transport: dict[Extension, Transport] = {}
+        self._told: Known = {}
+        """What the listeners know."""
         self._wake = asyncio.Event()
         self._listeners: list[Listener] = []
         self.lists = 0
@@ -57,15 +58,11 @@ class Registrations:
         current = link.state is LinkState.UP and link.counters.connections == self._login
         return self._known if current else None
 
-    def last_transport(self, extension: Extension) -> Transport | None:
-        """How the seat's phone came when it was last seen; None if it was not since we began.
-
-        It outlives the registration: a browser whose connection broke comes back as a browser.
-        """
-        return self._last_transport.get(extension)
-
     def on_change(self, listener: Listener) -> None:
-        """Call `listener` after each list that differs in more than figures. It must not block."""
+        """Call `listener` after each list that differs in more than figures.
+
+        If it fails it is told again with the next list: it must bear to hear things twice.
+        """
         self._listeners.append(listener)
 
     async def run(self) -> None:
@@ -95,19 +92,26 @@ class Registrations:
         login = self._link.counters.connections
         try:
             outcome = await self._link.send(ShowContacts(), timeout=LIST_SECONDS)
-            contacts = unwrap(outcome, "list of registrations")
+            found = unwrap(outcome, "list of registrations")
         except (PbxRefused, PbxTimeout, PbxUnavailable) as error:
             _log.warning("registrations: no list: %s", error.message)
             return False
-        before = self._known if self._login == login else {}
-        self._known, self._login = by_seat(contact.registration for contact in contacts), login
+        self._known, self._login = by_seat(found), login
         self.lists += 1
-        self._last_transport |= {seat: one.transport for seat, one in self._known.items()}
-        changed = differing(before, self._known)
-        if changed:
-            for listener in self._listeners:
-                listener(changed)
+        await self._tell()
         return True
+
+    async def _tell(self) -> None:
+        known = self._known
+        news = {seat: known[seat] for seat in differing(self._told, known) if seat in known}
+        if news:
+            try:
+                for listener in self._listeners:
+                    await listener(news)
+            except Exception:
+                _log.exception("registrations: a listener failed; it is told again")
+                return
+        self._told = known
 
 
 def by_seat(registrations: Iterable[Registration]) -> Known:
@@ -125,9 +129,7 @@ def by_seat(registrations: Iterable[Registration]) -> Known:
 def differing(before: Known, after: Known) -> frozenset[Extension]:
     """The seats whose phone came, went, moved, became reachable or stopped being so."""
     return frozenset(
-        seat
-        for seat in {*before, *after}
-        if _shape(before.get(seat)) != _shape(after.get(seat))
+        seat for seat in {*before, *after} if _shape(before.get(seat)) != _shape(after.get(seat))
     )
 
 

@@ -33,6 +33,14 @@ from callcenter.domain.ledger import CallRow, Direction, LedgerChanges
 TOPIC = "callback.changed"
 
 
+class CallbackIntake:
+    """A `calls.listener.LedgerListener` that makes tasks and needs nothing else: for a rebuild."""
+
+    async def on_ledger(self, session: AsyncSession, changes: LedgerChanges) -> Sequence[Change]:
+        """See `take`."""
+        return await take(session, changes)
+
+
 def changed(task: CallbackTask) -> Change:
     """What watchers are told: which task, and where it stands. No number: they ask for it."""
     return Change(

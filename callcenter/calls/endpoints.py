@@ -130,7 +130,7 @@ async def read_call(
     return CallDetailOut.model_validate(
         {
             **_call(detail.call, confidential).model_dump(),
-            "case_number": await cases.number_of_call(call_id),
+            "case_number": await cases.number_of_call(call_id) or detail.call.case_number or None,
             "visits": detail.visits,
             "rings": detail.rings,
             "talks": detail.talks,

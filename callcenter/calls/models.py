@@ -35,6 +35,7 @@ class Call(Base):
     queue: Mapped[str] = mapped_column(String(64))
     seat: Mapped[str] = mapped_column(String(128))
     first_seat: Mapped[str] = mapped_column(String(128))
+    case_number: Mapped[str] = mapped_column(String(32), default="", server_default="")
 
     __table_args__ = (
         Index("ix_call_started_at_id", "started_at", "id"),
@@ -114,6 +115,7 @@ class Recording(Base):
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     bridged_ms: Mapped[int]
+    gaps: Mapped[str] = mapped_column(Text, default="", server_default="")
 
 
 class VoiceMessage(Base):

@@ -73,6 +73,7 @@ _RECORDING: dict[str, JsonValue] = {
     "started_at": "2026-11-24T03:57:09.080027Z",
     "ended_at": "2026-11-24T04:01:13.068858Z",
     "bridged_ms": 243_900,
+    "gaps": "61200-74800",
 }
 _MESSAGE: dict[str, JsonValue] = {
     "id": f"{_CALL}/vm1",
@@ -192,6 +193,10 @@ class RecordingOfCall(BaseModel):
     started_at: AwareDatetime
     ended_at: AwareDatetime | None
     bridged_ms: int = Field(description="How long caller and seat were together.")
+    gaps: str = Field(
+        description="Where it was paused for private data, milliseconds from its beginning:"
+        " `1200-3400 9000-`; one without an end goes on."
+    )
 
 
 class MessageOfCall(BaseModel):
@@ -221,7 +226,9 @@ class CallDetailOut(CallOut):
 
     model_config = _shown(DETAIL_EXAMPLE)
 
-    case_number: str | None = Field(description="The case that it opened.")
+    case_number: str | None = Field(
+        description="The case that it opened or, of an outbound call, is about."
+    )
     visits: list[VisitOut]
     rings: list[RingOut]
     talks: list[TalkOut]

@@ -11,6 +11,7 @@ import callcenter.opening.models
 import callcenter.queues.models
 import callcenter.recordings.models
 import callcenter.seats.models
+import callcenter.steering.models
 import callcenter.shifts.models
 import callcenter.tokens.models
 import callcenter.trail.models

@@ -9,7 +9,8 @@ not depend on whose fact came first:
 - calls that were left ringing: the ledger alone;
 - the end of a talk: whichever of floor and ledger says it first begins the wrap-up (the floor is
   faster, the ledger is there after any outage); both name the seat's leg, so the second one begins
-  nothing, and the ledger's moment is the one that counts.
+  nothing, and the ledger's moment is the one that counts. The wrap-up is that of the newest leg:
+  what is told late of an older one is old.
 
 Shown is the first of: talking, hold, ringing, wrap_up, break, unreachable, ready. Somebody on a
 break whose phone is unplugged is on a break; when it ends he is unreachable.
@@ -22,14 +23,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from callcenter.domain.ids import Extension, Uniqueid
+from callcenter.domain.ids import Extension, Uniqueid, uniqueid_key
 
 RING_NO_ANSWER = "ring_no_answer"
 """The reason of the break that the machine itself sets."""
 WRAP_UP = "wrap_up"
 """The reason of our pause between two calls, as the PBX is told it."""
-LEGS_REMEMBERED = 8
-"""Legs whose end is known; a seat has one or two, and floor and ledger are a second apart."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -129,6 +128,8 @@ class LogIn:
     """Take a seat, and calls; every count begins anew."""
 
     seat: Extension
+    seen: SeatSeen | None = None
+    """The seat as it is in that moment; None: that is not known, the phone is taken as gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +270,8 @@ class Agent:
     activity: Activity = Activity.IDLE
     talks: tuple[Talk, ...] = ()
     """That have not ended yet."""
-    ended: tuple[Uniqueid, ...] = ()
-    """Legs whose talk has, newest last: what the other source tells of them is known."""
+    wrapped: Uniqueid | None = None
+    """The newest leg whose talk has: what is told of it, or of an older one, is known."""
     missed: int = 0
     """Calls left ringing since the last one that was taken."""
     talks_told_to: datetime = NEVER
@@ -332,7 +333,7 @@ def refusal(agent: Agent, command: Command) -> Refusal | None:
     What is so already is no error: a screen may send a command twice.
     """
     match command:
-        case LogIn(seat):
+        case LogIn(seat, _):
             elsewhere = agent.seat is not None and agent.seat != seat
             return Refusal.AGENT_ELSEWHERE if elsewhere else None
         case LogOut(forced):
@@ -372,17 +373,18 @@ def _take(agent: Agent, fact: Fact, now: datetime, rules: Rules) -> Agent:
     if isinstance(fact, Command) and refusal(agent, fact) is not None:
         return agent
     match fact:
-        case LogIn(seat):
+        case LogIn(seat, seen):
             if agent.seat is not None:
                 return agent
             # What the ledger told of the seat's former agent is not told again to the new one.
-            return Agent(
+            new = Agent(
                 since=agent.since,
                 seat=seat,
                 logged_in_at=now,
                 talks_told_to=now,
                 rings_told_to=now,
             )
+            return new if seen is None else _seen(new, seen, now, rules)
         case LogOut():
             return Agent(since=agent.since) if agent.seat is not None else agent
         case BeReady():
@@ -418,7 +420,7 @@ def _seen(agent: Agent, fact: SeatSeen, now: datetime, rules: Rules) -> Agent:
     known = {talk.leg: talk for talk in agent.talks}
     for talk in fact.talks:
         # A later look may not know any more where the caller waited.
-        if talk.leg not in agent.ended and not (talk.leg in known and known[talk.leg].queue):
+        if _news(agent, talk.leg) and not (talk.leg in known and known[talk.leg].queue):
             known[talk.leg] = talk
     over = [talk for leg, talk in known.items() if leg not in fact.legs]
     agent = replace(
@@ -427,7 +429,7 @@ def _seen(agent: Agent, fact: SeatSeen, now: datetime, rules: Rules) -> Agent:
         activity=fact.activity,
         talks=tuple(talk for leg, talk in known.items() if leg in fact.legs),
     )
-    for talk in over:
+    for talk in sorted(over, key=lambda talk: uniqueid_key(talk.leg)):
         agent = _begin_wrap_up(agent, talk.leg, now + rules.wrap_up(talk.queue), now)
     return agent
 
@@ -437,19 +439,24 @@ def _talk_ended(agent: Agent, fact: TalkEnded, now: datetime, rules: Rules) -> A
         return agent
     agent = replace(agent, talks_told_to=fact.at)
     until = fact.at + rules.wrap_up(fact.queue)
-    if fact.leg not in agent.ended:
+    if _news(agent, fact.leg):
         return _begin_wrap_up(agent, fact.leg, until, now)
     if agent.wrap_up is None or agent.wrap_up.leg != fact.leg:
-        return agent  # It is over already.
+        return agent  # It is over already, or another one's.
     return replace(agent, wrap_up=WrapUp(fact.leg, until) if until > now else None)
+
+
+def _news(agent: Agent, leg: Uniqueid) -> bool:
+    """Whether the talk on `leg` may still end, as far as is known."""
+    return agent.wrapped is None or uniqueid_key(leg) > uniqueid_key(agent.wrapped)
 
 
 def _begin_wrap_up(agent: Agent, leg: Uniqueid, until: datetime, now: datetime) -> Agent:
     return replace(
         agent,
-        talks=tuple(talk for talk in agent.talks if talk.leg != leg),
-        ended=(*agent.ended, leg)[-LEGS_REMEMBERED:],
-        wrap_up=WrapUp(leg, until) if until > now else agent.wrap_up,
+        talks=tuple(talk for talk in agent.talks if uniqueid_key(talk.leg) > uniqueid_key(leg)),
+        wrapped=leg,
+        wrap_up=WrapUp(leg, until) if until > now else None,
     )
 
 

@@ -70,6 +70,7 @@ class OpenCall:
         self.queue = ""
         self.seat = ""
         self.first_seat = ""
+        self.case_number = ""
         self.blocked = self.told_closed = self.overflowed = self.interrupted = False
         self.callback = False
         """The caller asked to be called back."""
@@ -123,6 +124,7 @@ class OpenCall:
             clean(self.queue, 64),
             clean(self.seat, 128),
             clean(self.first_seat, 128),
+            clean(self.case_number, 32),
         )
 
     def _outcome(self) -> Outcome:
@@ -229,9 +231,19 @@ class OpenCall:
             if leg not in before:
                 self._meet(leg, at)
 
+    def together_at(self, at: datetime) -> int:
+        """How long the anchor has been together with somebody until `at`, microseconds."""
+        if self._since is None:
+            return self.together_us
+        return self.together_us + max(0, (at - self._since) // MICROSECOND)
+
     def _meet(self, leg: Leg, at: datetime) -> None:
         talk = leg.talk
-        if talk is not None and talk.call is self and not talk.over:
+        if talk is not None and talk.call is self and not leg.hung_up:
+            # A seat that brings all three together returns after the one it has asked: its talk
+            # goes on, whatever was thought of it meanwhile.
+            talk.over = False
+            talk.ended_at = talk.ended_by = None
             talk.parted_at = None
             self.touch(talk)
             self._make_last(leg)
@@ -265,6 +277,8 @@ class OpenCall:
 
     def _via(self, leg: Leg) -> Via:
         """How `leg` came to talk; settles the transfer that brought it."""
+        if leg.taking_over:
+            return Via.TAKEN_OVER
         pending = next((x for x in reversed(self.transfers) if not x.taken), None)
         queued = leg.ring is not None and leg.ring.visit is not None and leg.ring.call is self
         if pending is None:

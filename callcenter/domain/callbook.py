@@ -34,6 +34,7 @@ from callcenter.domain.ledger import (
 from callcenter.domain.legs import Bridges, Leg, LegKind, dialled_number, kind_of
 from callcenter.domain.phone import normalise
 from callcenter.domain.records import Rating, Recording, VoiceMessage
+from callcenter.domain.steering import Mark
 
 LONGEST = timedelta(hours=24)
 """Four times the longest talk ever heard of; what is older has lost its end (a full disk)."""
@@ -87,6 +88,9 @@ class CallBook:
             Event.TRANSFER_RETURN: self._transfer_returned,
             Event.TRANSFER_FAILED: self._transfer_failed,
             Event.CALLBACK_REQUESTED: self._callback_requested,
+            Event.OUTBOUND: self._outbound,
+            Event.TAKE_OVER: self._taken_over,
+            Event.STEERED: self._steered,
         }
 
     # -- what the reader uses -------------------------------------------------------------------
@@ -225,7 +229,7 @@ class CallBook:
         leg.hung_up = True
         source = row.fact("hangupsource")
         if leg.call.anchor is leg:
-            leg.call.hung_up_by = leg.call.source_is(source)
+            leg.call.hung_up_by = leg.ordered or leg.call.source_is(source)
         if row.fact("dialstatus") == "NOANSWER":
             leg.rings_made.clear()  # Its Dial gave up and it ended of that, not the other way.
         ring = leg.ring
@@ -237,7 +241,8 @@ class CallBook:
             self._note(ring.call)
         talk = leg.talk
         if talk is not None and not talk.over and not leg.transferring:
-            talk.call.end_talk(talk, row.at, talk.call.source_is(source))
+            ordered = leg.ordered or talk.call.anchor.ordered
+            talk.call.end_talk(talk, row.at, ordered or talk.call.source_is(source))
             self._note(talk.call)
 
     def _channel_ended(self, leg: Leg, row: JournalRow) -> None:
@@ -387,7 +392,8 @@ class CallBook:
         named = self._target_of(target) if target is not None else ""
         made = call.transfer(TransferKind.ATTENDED, leg, named, row.fact("bridge1_id"), row.at)
         if made is not None:
-            call.mark_transferring(leg)
+            if leg not in call.with_whom:  # Else all three talk, and the seat stays.
+                call.mark_transferring(leg)
             call.attended_now(made)
         self._note(call)
 
@@ -451,6 +457,43 @@ class CallBook:
 
     def _callback_requested(self, leg: Leg, _row: JournalRow) -> None:
         leg.call.callback = True
+
+    def _outbound(self, leg: Leg, row: JournalRow) -> None:
+        """A seat that we called dials on: now it is known that this is a call, and whose."""
+        call = leg.call
+        if call.anchor is not leg:
+            return
+        call.direction = Direction.OUTBOUND
+        call.caller_number = leg.party
+        call.called_number = row.fact("number")
+        call.case_number = row.fact("case")
+        call.list_it()
+        call.touch(call)
+        self._note(call)
+
+    # -- steering: said on one leg of another one -----------------------------------------------
+
+    def _taken_over(self, leg: Leg, row: JournalRow) -> None:
+        leg.taking_over = True
+        citizen = self._legs.get(Uniqueid(row.fact("channel")))
+        if citizen is not None:
+            for other in citizen.call.with_whom:
+                other.ordered = EndedBy.SUPERVISOR
+
+    def _steered(self, _leg: Leg, row: JournalRow) -> None:
+        leg = self._legs.get(Uniqueid(row.fact("channel")))
+        if leg is None:
+            return
+        call = leg.call
+        what = row.fact("what")
+        if what == Mark.HANG_UP:
+            leg.ordered = EndedBy.SEAT if leg.kind is LegKind.SEAT else EndedBy.SUPERVISOR
+        elif what in (Mark.RECORDING_PAUSED, Mark.RECORDING_RESUMED) and call.recordings:
+            recording = call.recordings[-1]
+            change = recording.pause if what == Mark.RECORDING_PAUSED else recording.resume
+            if change(call.together_at(row.at)):
+                call.touch(recording)
+                self._note(call)
 
     def _message_begun(self, leg: Leg, row: JournalRow) -> None:
         call = leg.call

@@ -52,6 +52,8 @@ class EndedBy(StrEnum):
     SEAT = "seat"
     TRANSFER = "transfer"
     """Of a talk: the seat sent the caller on."""
+    SUPERVISOR = "supervisor"
+    """A supervisor ended the call, or took the caller over from the seat."""
     SYSTEM = "system"
 
 
@@ -88,6 +90,8 @@ class Via(StrEnum):
     ATTENDED = "attended"
     RETURNED = "returned"
     """A transfer found nobody and the caller came back."""
+    TAKEN_OVER = "taken_over"
+    """A supervisor took the caller over."""
     DIRECT = "direct"
 
 
@@ -130,6 +134,8 @@ class CallRow:
     """The seat that talked last (or talks now), or ''."""
     first_seat: str
     """The seat that answered first, or ''."""
+    case_number: str = ""
+    """Of an outbound call: the case that it is about, '' if none was named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +202,9 @@ class RecordingRow:
     """Set when the call is over; from then on the file can be finished."""
     bridged_ms: int
     """Time the caller was bridged with somebody; the file should be as long."""
+    gaps: str = ""
+    """Where it was paused for private data, and is silent: ``1200-3400 9000-``, milliseconds from
+    its beginning; one without an end goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from callcenter.domain.ids import Linkedid, Uniqueid
 
 if TYPE_CHECKING:
     from callcenter.domain.call import OpenCall
+    from callcenter.domain.ledger import EndedBy
     from callcenter.domain.records import Ring, Talk, Visit
 
 
@@ -59,6 +60,10 @@ class Leg:
     ended: bool = False
     transferring: bool = False
     """It has sent its other side away; that it leaves now is its own doing."""
+    taking_over: bool = False
+    """A supervisor's, who takes the caller over from a seat."""
+    ordered: EndedBy | None = None
+    """On whose order the PBX hangs it up; None: it was no order of ours."""
     ring: Ring | None = None
     talk: Talk | None = None
     visit: Visit | None = None

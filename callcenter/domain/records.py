@@ -7,7 +7,7 @@ database cannot store. Ends are never before their beginnings, whatever the PBX'
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -176,6 +176,25 @@ class Recording(Record):
     """How long the caller had been together with somebody before it began, microseconds."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    gaps: list[list[int]] = field(default_factory=list)
+    """Beginning and, once it is over, end of each pause, milliseconds of the recording."""
+
+    def pause(self, together_us: int) -> bool:
+        """Silent from here on; False if it is already."""
+        if self.gaps and len(self.gaps[-1]) == 1:
+            return False
+        self.gaps.append([self._at(together_us)])
+        return True
+
+    def resume(self, together_us: int) -> bool:
+        """No longer silent; False if it was not."""
+        if not self.gaps or len(self.gaps[-1]) > 1:
+            return False
+        self.gaps[-1].append(self._at(together_us))
+        return True
+
+    def _at(self, together_us: int) -> int:
+        return max(0, together_us - self.before_us) // 1000
 
     def row(self) -> RecordingRow | None:
         """The ledger's record, None while nothing was recorded."""
@@ -187,7 +206,8 @@ class Recording(Record):
             clean(self.path, 1024),
             self.started_at,
             later(self.started_at, self.ended_at),
-            max(0, self.call.together_us - self.before_us) // 1000,
+            self._at(self.call.together_us),
+            " ".join("-".join([*map(str, gap), ""][:2]) for gap in self.gaps),
         )
 
 

@@ -40,15 +40,9 @@ class PhoneKinds(StrEnum):
     BOTH = "both"
     """Either, one at a time: the PBX's endpoint follows the phone that is registered."""
 
-    def browser_media(self, transport: Transport | None) -> bool:
-        """Whether the seat's sound must be a browser's.
-
-        `transport` is how its phone came, or None if none is known. A seat that may have either
-        is a desk phone's until a browser registers.
-        """
-        if self is PhoneKinds.BOTH:
-            return transport is not None and transport.browser
-        return self is PhoneKinds.WEBRTC
+    def is_browser(self, last: bool) -> bool:
+        """Whether the seat's sound must be a browser's; `last`: its last phone was one."""
+        return last if self is PhoneKinds.BOTH else self is PhoneKinds.WEBRTC
 
 
 class Reachability(StrEnum):

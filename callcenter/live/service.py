@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -295,7 +295,7 @@ class LiveService:
 
     async def watch(
         self, sight: Sight, last_event_id: str | None, seconds: float
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """SSE events: what was missed since `last_event_id` or else a snapshot, then every frame.
 
         Ends after `seconds`, so that whoever may not watch any more is asked again who he is; and

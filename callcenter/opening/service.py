@@ -187,12 +187,20 @@ class OpeningService:
 
     async def set_rule(self, rule: HolidayRule, *, actor: str) -> HolidayRule:
         """Do so from the next call on."""
+        now = self._clock()
         async with self._database.writing() as session:
-            row = await repository.touch(session, self._clock())
+            row = await repository.touch(session, now)
             row.holidays = rule.holidays.value
             row.holiday_opens = rule.hours.opens if rule.hours else None
             row.holiday_closes = rule.hours.closes if rule.hours else None
             row.moved_workday_as = rule.moved_workday_as
+            facts = {
+                "holidays": rule.holidays.value,
+                "opens": row.holiday_opens,
+                "closes": row.holiday_closes,
+                "moved_workday_as": rule.moved_workday_as,
+            }
+            await record(session, Entry("opening.rule_set", "opening", facts, actor), now=now)
         _log.info("holiday rule set holidays=%s by=%s", rule.holidays, actor)
         return rule
 
@@ -214,6 +222,8 @@ class OpeningService:
             await repository.touch(session, now)
             _fill_period(row, period, note, actor, now)
             session.add(row)
+            await session.flush()
+            await record(session, _entry("opening.period_added", row, actor), now=now)
         _log.info("period added id=%d by=%s", row.id, actor)
         return _noted_period(row)
 
@@ -226,6 +236,7 @@ class OpeningService:
             row = _found_period(await repository.period(session, period_id))
             await repository.touch(session, now)
             _fill_period(row, period, note, actor, now)
+            await record(session, _entry("opening.period_changed", row, actor), now=now)
         _log.info("period changed id=%d by=%s", period_id, actor)
         return _noted_period(row)
 
@@ -233,7 +244,9 @@ class OpeningService:
         """Its days are ordinary again; `NotFound` ``period_not_found``."""
         async with self._database.writing() as session:
             row = _found_period(await repository.period(session, period_id))
-            await repository.touch(session, self._clock())
+            now = self._clock()
+            await repository.touch(session, now)
+            await record(session, _entry("opening.period_removed", row, actor), now=now)
             await session.delete(row)
         _log.info("period removed id=%d by=%s", period_id, actor)
 
@@ -304,6 +317,16 @@ def _fill_period(row: OpeningPeriod, period: Period, note: str, actor: str, now:
     row.opens = period.span.opens if period.span else None
     row.closes = period.span.closes if period.span else None
     row.note, row.updated_by, row.updated_at = note, actor, now
+
+
+def _entry(action: str, row: OpeningPeriod, actor: str) -> Entry:
+    facts = {
+        "first_day": str(row.first_day),
+        "last_day": str(row.last_day),
+        "opens": row.opens,
+        "closes": row.closes,
+    }
+    return Entry(action, f"period:{row.id}", facts, actor)
 
 
 def _found_period(row: OpeningPeriod | None) -> OpeningPeriod:

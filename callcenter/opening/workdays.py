@@ -30,6 +30,7 @@ from callcenter.opening import repository
 from callcenter.opening.models import CalendarDay, CalendarYear
 from callcenter.opening.official import published
 from callcenter.opening.service import read_workdays
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -143,6 +144,10 @@ class WorkdayService:
                 row = CalendarYear(year=year)
                 session.add(row)
             row.declared_by, row.declared_at = actor, now
+            facts = {"days": {str(day): named.kind.value for day, named in days.items()}}
+            await record(
+                session, Entry("holidays.year_entered", f"year:{year}", facts, actor), now=now
+            )
         _log.info("holidays of %d entered days=%d by=%s", year, len(days), actor)
         return await self.year(year)
 
@@ -155,8 +160,12 @@ class WorkdayService:
         known = await self.workdays()
         if year not in known.declared and not any(day.year == year for day in known.admin):
             raise NotFound(f"nothing was entered of {year}", code="calendar_year_not_found")
+        now = self._clock()
         async with self._database.writing() as session:
-            await repository.touch(session, self._clock())
+            await repository.touch(session, now)
+            await record(
+                session, Entry("holidays.year_forgotten", f"year:{year}", {}, actor), now=now
+            )
             await repository.clear_year(session, year)
             row = await repository.calendar_year(session, year)
             if row is not None:
@@ -176,6 +185,8 @@ class WorkdayService:
                 session.add(row)
             row.kind, row.name = named.kind.value, named.name
             row.updated_by, row.updated_at = actor, now
+            facts = {"kind": named.kind.value}
+            await record(session, Entry("holidays.day_set", f"day:{day}", facts, actor), now=now)
         _log.info("calendar day %s is %s by=%s", day, named.kind, actor)
         return (await self.workdays()).facts(day)
 
@@ -185,7 +196,9 @@ class WorkdayService:
             row = await repository.calendar_day(session, day)
             if row is None:
                 raise NotFound(f"nothing was entered of {day}", code="calendar_day_not_found")
-            await repository.touch(session, self._clock())
+            now = self._clock()
+            await repository.touch(session, now)
+            await record(session, Entry("holidays.day_removed", f"day:{day}", {}, actor), now=now)
             await session.delete(row)
         _log.info("calendar day %s removed by=%s", day, actor)
 

@@ -16,7 +16,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -50,6 +50,10 @@ IDLE_SECONDS = 10.0
 """Look at least so often: what another process wrote (a rebuild) wakes nobody here."""
 LEAST_PAUSE_SECONDS = 0.1
 """Between two looks for work, so that an idle thread does not spin while others are busy."""
+TOGETHER_SECONDS = 0.3
+"""After a call has ended its file settles for longer than this anyway."""
+AT_ONCE = 16
+"""Files of one look; a second of the busiest hour."""
 NICE = 10
 """Compressing gives way to calls and to the API; 19 would starve beside a busy neighbour."""
 ERROR_MAX = 500
@@ -89,6 +93,8 @@ class MediaWorker:
         self._wake = asyncio.Event()
         self._choosing = asyncio.Lock()
         self._busy: set[str] = set()
+        self._ready: deque[MediaFile] = deque()
+        """Due at the last look and not begun yet."""
         self._cleared: dict[str, MediaStatus] = {}
         """Files whose leftovers are gone and whose row does not say so yet: that goes along with
         the next file's commit. Whoever is killed before clears away again, which does nothing."""
@@ -117,6 +123,7 @@ class MediaWorker:
         """Work until cancelled. When this ends no thread works on."""
         self._stop.clear()
         self._busy.clear()
+        self._ready.clear()
         self._cleared.clear()
         self._pool = ThreadPoolExecutor(self._workers, "media", initializer=_give_way)
         try:
@@ -132,6 +139,7 @@ class MediaWorker:
     async def drain(self) -> int:
         """Work at what is due now, one file after another; how many were worked at."""
         self._stop.clear()
+        self._ready.clear()
         count = 0
         while (file := await self._choose()) is not None:
             await self._work(file)
@@ -156,21 +164,23 @@ class MediaWorker:
             with suppress(TimeoutError):
                 async with asyncio.timeout(await self._pause()):
                     await self._wake.wait()
+                    # Calls end one after the other: one look for several of them.
+                    await asyncio.sleep(TOGETHER_SECONDS)
 
     async def _choose(self) -> MediaFile | None:
         """A due file that nobody works at; from now on somebody does."""
-        async with self._database.reading() as session:
-            files = await repository.due(
-                session,
-                self._node,
-                self._clock(),
-                limit=len(self._busy) + len(self._cleared) + 1,
-            )
-        for file in files:
-            if file.id not in self._busy and file.id not in self._cleared:
-                self._busy.add(file.id)
-                return file
-        return None
+        if not self._ready:
+            known = self._busy | self._cleared.keys()
+            async with self._database.reading() as session:
+                files = await repository.due(
+                    session, self._node, self._clock(), limit=len(known) + AT_ONCE
+                )
+            self._ready.extend(file for file in files if file.id not in known)
+        if not self._ready:
+            return None
+        file = self._ready.popleft()
+        self._busy.add(file.id)
+        return file
 
     async def _pause(self) -> float:
         """Seconds until something is due, `IDLE_SECONDS` at most."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,5 +26,8 @@ class Seat(Base):
     """Member of the main queue whenever enabled (agents' log-in comes with people)."""
     phones: Mapped[str] = mapped_column(String(8), server_default=PhoneKinds.BOTH.value)
     """One of `PhoneKinds`."""
+    browser: Mapped[bool] = mapped_column(server_default=sa.false())
+    """Its last phone was a browser. Kept, so that a restart of ours does not take it for a desk
+    phone while it talks."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

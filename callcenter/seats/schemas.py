@@ -16,6 +16,8 @@ from pydantic import (
 )
 
 from callcenter.domain.floor import DeviceState
+from callcenter.domain.registrations import PhoneKinds, Reachability, Transport
+from callcenter.seats.sheet import NAME_CHARACTERS, SheetFault
 
 
 def _no_nul(value: str) -> str:
@@ -26,7 +28,7 @@ def _no_nul(value: str) -> str:
 
 Name = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_CHARACTERS),
     AfterValidator(_no_nul),
 ]
 
@@ -35,6 +37,8 @@ SEAT_EXAMPLE: dict[str, JsonValue] = {
     "name": "王芳",
     "enabled": True,
     "in_queue": True,
+    "phones": "both",
+    "browser": False,
     "created_at": "2026-11-24T01:00:00Z",
     "updated_at": "2026-11-24T01:00:00Z",
     "live": {
@@ -44,10 +48,19 @@ SEAT_EXAMPLE: dict[str, JsonValue] = {
         "talking": True,
         "paused": False,
     },
+    "phone": {
+        "transport": "tls",
+        "address": "192.0.2.17:5061",
+        "user_agent": "Yealink SIP-T31P",
+        "reachability": "reachable",
+        "round_trip_ms": 3.2,
+        "expires_at": "2026-11-24T02:00:00Z",
+    },
 }
 SECRET_EXAMPLE: dict[str, JsonValue] = {
     **SEAT_EXAMPLE,
     "live": None,
+    "phone": None,
     "secret": "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
 }
 
@@ -73,6 +86,17 @@ class SeatLive(BaseModel):
     paused: bool = Field(description="No queue offers it calls.")
 
 
+class PhoneOut(BaseModel):
+    """The phone that is registered for a seat."""
+
+    transport: Transport = Field(description="`ws`: a browser.")
+    address: str = Field(description="Where it comes from; empty if it said nothing readable.")
+    user_agent: str = Field(description="What it calls itself.")
+    reachability: Reachability = Field(description="Whether it answered when it was last asked.")
+    round_trip_ms: float | None = Field(description="From question to answer, milliseconds.")
+    expires_at: AwareDatetime | None = Field(description="It must register again before.")
+
+
 class SeatOut(BaseModel):
     """A seat."""
 
@@ -82,9 +106,12 @@ class SeatOut(BaseModel):
     name: str
     enabled: bool = Field(description="False: nobody can register as it.")
     in_queue: bool = Field(description="Callers of the main queue are offered to it.")
+    phones: PhoneKinds = Field(description="Which phones it may have.")
+    browser: bool = Field(description="The PBX speaks to it as to a browser now.")
     created_at: AwareDatetime
     updated_at: AwareDatetime
     live: SeatLive | None = Field(description="Null: there is no link to the PBX now.")
+    phone: PhoneOut | None = Field(description="Null: none is registered, or `live` is null.")
 
 
 class SeatSecretOut(SeatOut):
@@ -109,6 +136,64 @@ class SeatIn(BaseModel):
     name: Name = Field(description="Shown to whoever it calls; the PBX keeps 79 bytes of it.")
     enabled: StrictBool = True
     in_queue: StrictBool = True
+    phones: PhoneKinds = PhoneKinds.BOTH
+
+
+class SeatRangeIn(BaseModel):
+    """Make many seats."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"first": "8101", "count": 50}]},
+    )
+
+    first: str = Field(min_length=1, max_length=16, description="The first extension.")
+    count: int = Field(ge=1, le=2000)
+    name: Name = Field("座席 {extension}", description="`{extension}` is each seat's own.")
+    enabled: StrictBool = True
+    in_queue: StrictBool = True
+    phones: PhoneKinds = PhoneKinds.BOTH
+
+
+class SeatsMade(BaseModel):
+    """Seats that were made together."""
+
+    items: list[SeatSecretOut]
+
+
+class SheetProblemOut(BaseModel):
+    """One thing to mend in a sheet."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    row: int = Field(description="As the spreadsheet numbers it; the heading is 1, the file 0.")
+    column: str = Field(description="Empty: the whole row.")
+    fault: SheetFault
+    message: str
+
+
+class SheetOut(BaseModel):
+    """What a sheet did, or in a dry run would do."""
+
+    dry_run: bool
+    created: list[str] = Field(description="Extensions.")
+    changed: list[str] = Field(description="Extensions.")
+    unchanged: int
+    problems: list[SheetProblemOut] = Field(description="In a dry run only; else it is an error.")
+    items: list[SeatSecretOut] = Field(description="The new seats with their secrets.")
+
+
+class BrowserLoginOut(BaseModel):
+    """What a browser phone (JsSIP, SIP.js) is set up with."""
+
+    extension: str
+    uri: str = Field(examples=["sip:8001@hotline.example.gov.cn"])
+    realm: str
+    ha1: str = Field(description="Takes the password's place in digest authentication.")
+    servers: list[str] = Field(description="WebSockets, the best first.")
+    ice_servers: list[str] = Field(description="STUN servers; empty inside one network.")
+    codecs: list[str] = Field(description="What the PBX speaks, the best first.")
+    register_seconds: int = Field(description="For how long to register at a time.")
 
 
 class SeatPatch(BaseModel):
@@ -121,3 +206,4 @@ class SeatPatch(BaseModel):
     name: Name | None = None
     enabled: StrictBool | None = None
     in_queue: StrictBool | None = None
+    phones: PhoneKinds | None = None

@@ -15,12 +15,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from callcenter.clock import Clock, utc_now
 from callcenter.db.engine import Database
 from callcenter.domain.shifts import EntrySource
 from callcenter.errors import BadInput
 from callcenter.shifts import repository
 from callcenter.shifts.models import RotaEntry
 from callcenter.shifts.service import EntryInfo, ShiftService
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -133,9 +135,10 @@ def _bad(problems: Sequence[str]) -> BadInput:
 class RotaImport:
     """Takes files into the rota."""
 
-    def __init__(self, database: Database, shifts: ShiftService) -> None:
+    def __init__(self, database: Database, shifts: ShiftService, clock: Clock = utc_now) -> None:
         self._database = database
         self._shifts = shifts
+        self._clock = clock
 
     async def take(self, text: str, *, actor: str) -> Imported:
         """Make the rota hold what the file says; `BadInput` ``bad_csv``."""
@@ -183,5 +186,13 @@ class RotaImport:
                 for entry in old.values():
                     await session.delete(entry)
                     removed += 1
+            facts = {
+                "from": str(min(days)),
+                "to": str(max(days)),
+                "added": added,
+                "changed": changed,
+                "removed": removed,
+            }
+            await record(session, Entry("rota.imported", "rota", facts, actor), now=self._clock())
         _log.info("rota imported added=%d removed=%d by=%s", added, removed, actor)
         return Imported(added, changed, removed, unchanged)

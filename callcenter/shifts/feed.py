@@ -21,6 +21,7 @@ from callcenter.errors import NotFound
 from callcenter.shifts import repository
 from callcenter.shifts.models import RotaFeed
 from callcenter.shifts.service import EntryInfo, ShiftService
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ class FeedService:
                 row = RotaFeed(user_id=user_id)
                 session.add(row)
             row.sha256, row.created_at = _hash(token), self._clock()
+            entry = Entry("rota.feed_made", f"user:{user_id}", {}, actor)
+            await record(session, entry, now=row.created_at)
         _log.info("rota feed made user=%d by=%s", user_id, actor)
         return token
 
@@ -62,6 +65,8 @@ class FeedService:
             row = await repository.feed(session, user_id)
             if row is None:
                 raise _no_feed()
+            entry = Entry("rota.feed_removed", f"user:{user_id}", {}, actor)
+            await record(session, entry, now=self._clock())
             await session.delete(row)
         _log.info("rota feed removed user=%d by=%s", user_id, actor)
 

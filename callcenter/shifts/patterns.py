@@ -23,6 +23,7 @@ from callcenter.errors import BadInput, Conflict, NotFound
 from callcenter.shifts import repository
 from callcenter.shifts.models import RotationMember, RotationPlace, Shift, ShiftRotation
 from callcenter.shifts.planning import pattern_of, set_hours
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +99,8 @@ class PatternService:
                     raise _shift_exists(new.code)
                 self._fill_shift(row, new, actor)
                 session.add(row)
+                await session.flush()
+                await record(session, _entry("shift.added", row, actor), now=row.updated_at)
         except IntegrityError as error:
             raise _shift_exists(new.code) from error
         _log.info("shift %s made by=%s", new.code, actor)
@@ -123,6 +126,7 @@ class PatternService:
                     entry.version += 1
                     entry.updated_by, entry.updated_at = actor, row.updated_at
                     moved += 1
+            await record(session, _entry("shift.changed", row, actor), now=row.updated_at)
         _log.info("shift %s changed entries=%d by=%s", new.code, moved, actor)
         return _info(row)
 
@@ -136,6 +140,7 @@ class PatternService:
                     code="shift_in_use",
                     id=shift_id,
                 )
+            await record(session, _entry("shift.removed", row, actor), now=self._clock())
             await session.delete(row)
         _log.info("shift %s removed by=%s", row.code, actor)
 
@@ -169,6 +174,8 @@ class PatternService:
                 session.add(row)
                 await session.flush()
                 _fill_circle(session, row.id, new)
+                entry = _rotation_entry("rotation.added", row.id, new, actor)
+                await record(session, entry, now=row.updated_at)
         except IntegrityError as error:
             raise _rotation_exists(new.name) from error
         _log.info("rotation %d made by=%s", row.id, actor)
@@ -191,6 +198,8 @@ class PatternService:
             self._fill_rotation(row, new, actor)
             await repository.clear_rotation(session, rotation_id)
             _fill_circle(session, rotation_id, new)
+            entry = _rotation_entry("rotation.changed", rotation_id, new, actor)
+            await record(session, entry, now=row.updated_at)
         _log.info("rotation %d changed by=%s", rotation_id, actor)
         return await self.rotation(rotation_id)
 
@@ -204,6 +213,10 @@ class PatternService:
             row = found_rotation(await repository.rotation(session, rotation_id), rotation_id)
             removed = await repository.forget_rotation(session, rotation_id, tomorrow)
             await repository.clear_rotation(session, rotation_id)
+            entry = Entry(
+                "rotation.removed", f"rotation:{rotation_id}", {"entries": removed}, actor
+            )
+            await record(session, entry, now=self._clock())
             await session.delete(row)
         _log.info("rotation %d removed entries=%d by=%s", rotation_id, removed, actor)
         return removed
@@ -281,6 +294,23 @@ def _fill_circle(session: AsyncSession, rotation_id: int, new: NewRotation) -> N
         RotationMember(rotation_id=rotation_id, user_id=user_id, place=place)
         for user_id, place in new.members.items()
     )
+
+
+def _entry(action: str, row: Shift, actor: str) -> Entry:
+    facts = {"code": row.code, "starts": row.starts, "minutes": row.minutes, "kind": row.kind}
+    return Entry(action, f"shift:{row.id}", {**facts, "enabled": row.enabled}, actor)
+
+
+def _rotation_entry(action: str, rotation_id: int, new: NewRotation, actor: str) -> Entry:
+    rotation = new.rotation
+    facts = {
+        "circle": list(rotation.circle),
+        "every_days": rotation.every_days,
+        "anchor": str(rotation.anchor),
+        "workdays_only": rotation.workdays_only,
+        "members": {str(user_id): place for user_id, place in new.members.items()},
+    }
+    return Entry(action, f"rotation:{rotation_id}", facts, actor)
 
 
 def _shift_exists(code: str) -> Conflict:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from callcenter.access import Actor
+from callcenter.actor import Actor
 from callcenter.clock import Clock, utc_now
 from callcenter.db.engine import Database
 from callcenter.domain.permissions import Permission
@@ -33,6 +33,7 @@ from callcenter.shifts import repository
 from callcenter.shifts.models import LeaveRequest, RotaEntry, SwapRequest
 from callcenter.shifts.planning import assignment
 from callcenter.shifts.service import ShiftService, check_range, found_entry
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -115,6 +116,8 @@ class RequestService:
                     id=others[0].id,
                 )
             session.add(row)
+            await session.flush()
+            await record(session, _leave_entry("asked", row, who), now=row.asked_at)
         _log.info("leave %d asked by=%s", row.id, who.name)
         return row
 
@@ -128,6 +131,7 @@ class RequestService:
             _not_own(row.user_id, who)
             _take(row, step, leave_after)
             row.decided_by, row.decided_at, row.answer = who.name, self._clock(), answer
+            await record(session, _leave_entry(row.state, row, who), now=row.decided_at)
         _log.info("leave %d %s by=%s", leave_id, row.state, who.name)
         return row
 
@@ -143,6 +147,7 @@ class RequestService:
                 raise _no_leave(leave_id)
             _take(row, RequestStep.WITHDRAW, leave_after)
             row.decided_by, row.decided_at = who.name, self._clock()
+            await record(session, _leave_entry(row.state, row, who), now=row.decided_at)
         _log.info("leave %d withdrawn by=%s", leave_id, who.name)
         return row
 
@@ -208,6 +213,8 @@ class RequestService:
                 answer="",
             )
             session.add(row)
+            await session.flush()
+            await record(session, _swap_entry(row, who), now=row.asked_at)
         _log.info("swap %d asked by=%s", row.id, who.name)
         return row
 
@@ -222,6 +229,7 @@ class RequestService:
                 raise _no_swap(swap_id)
             _take(row, step, swap_after)
             row.answered_at = self._clock()
+            await record(session, _swap_entry(row, who), now=row.answered_at)
         _log.info("swap %d %s by=%s", swap_id, row.state, who.name)
         return row
 
@@ -233,6 +241,7 @@ class RequestService:
             if row.user_id != user_id:
                 raise _no_swap(swap_id)
             _take(row, RequestStep.WITHDRAW, swap_after)
+            await record(session, _swap_entry(row, who), now=self._clock())
         _log.info("swap %d withdrawn by=%s", swap_id, who.name)
         return row
 
@@ -253,6 +262,7 @@ class RequestService:
                 row.decided_by, row.decided_at, row.answer = who.name, self._clock(), answer
                 if step is RequestStep.APPROVE:
                     await self._carry_out(session, row, who.name)
+                await record(session, _swap_entry(row, who), now=row.decided_at)
         except IntegrityError as error:
             raise _swap_conflict() from error
         _log.info("swap %d %s by=%s", swap_id, row.state, who.name)
@@ -335,6 +345,26 @@ def _take(
             state=state.value,
         )
     row.state = following.value
+
+
+def _leave_entry(what: str, row: LeaveRequest, who: Actor) -> Entry:
+    facts = {
+        "user_id": row.user_id,
+        "first_day": str(row.first_day),
+        "last_day": str(row.last_day),
+        "kind": row.kind,
+    }
+    return Entry(f"leave.{what}", f"leave:{row.id}", facts, who.name)
+
+
+def _swap_entry(row: SwapRequest, who: Actor) -> Entry:
+    facts = {
+        "user_id": row.user_id,
+        "day": str(row.day),
+        "partner_id": row.partner_id,
+        "partner_day": None if row.partner_day is None else str(row.partner_day),
+    }
+    return Entry(f"swap.{row.state}", f"swap:{row.id}", facts, who.name)
 
 
 def _not_own(user_id: int, who: Actor) -> None:

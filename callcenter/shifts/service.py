@@ -47,6 +47,7 @@ from callcenter.shifts.models import RotaEntry, Shift
 from callcenter.shifts.patterns import found_rotation, found_shift, read_rotation
 from callcenter.shifts.planning import assignment, leave_days, plan, set_hours
 from callcenter.shifts.ports import People
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -240,6 +241,8 @@ class ShiftService:
                     raise _entry_exists(user_id, day)
                 self.fill(row, shift, EntrySource.MANUAL, note, actor)
                 session.add(row)
+                await session.flush()
+                await record(session, trail_entry("rota.added", row, actor), now=row.updated_at)
         except IntegrityError as error:
             raise _entry_exists(user_id, day) from error
         _log.info("rota entry %d added by=%s", row.id, actor)
@@ -282,6 +285,7 @@ class ShiftService:
                 if user_id is not None or shift_id is not None:
                     row.source = EntrySource.MANUAL.value
                 self.touch(row, actor)
+                await record(session, trail_entry("rota.changed", row, actor), now=row.updated_at)
         except IntegrityError as error:
             raise _entry_exists(who, row.day) from error
         _log.info("rota entry %d changed by=%s", entry_id, actor)
@@ -294,6 +298,7 @@ class ShiftService:
         """
         async with self._database.writing() as session:
             row = found_entry(await repository.entry(session, entry_id), entry_id)
+            await record(session, trail_entry("rota.removed", row, actor), now=self._clock())
             await session.delete(row)
         _log.info("rota entry %d removed by=%s", entry_id, actor)
 
@@ -339,6 +344,15 @@ class ShiftService:
                     )
                     self.fill(entry, shifts[shift_id], EntrySource.ROTATION, "", actor)
                     session.add(entry)
+                facts = {
+                    "from": str(first),
+                    "to": str(last),
+                    "added": len(planned.add),
+                    "changed": len(planned.change),
+                    "removed": len(planned.remove),
+                }
+                noted = Entry("rota.planned", f"rotation:{rotation_id}", facts, actor)
+                await record(session, noted, now=self._clock())
         result = Generated(
             added=len(planned.add),
             changed=len(planned.change),
@@ -453,6 +467,12 @@ def check_range(first: date, last: date, longest: int) -> None:
         raise BadInput(
             "from, to: days from 2000 to 2199 can be asked for", code="bad_range", days_max=longest
         )
+
+
+def trail_entry(action: str, row: RotaEntry, actor: str) -> Entry:
+    """What the audit trail keeps of a change of the rota."""
+    facts = {"user_id": row.user_id, "day": str(row.day), "shift_id": row.shift_id}
+    return Entry(action, f"rota:{row.id}", facts, actor)
 
 
 def found_entry(row: RotaEntry | None, entry_id: int) -> RotaEntry:

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from callcenter.errors import BadInput
+
+_SEQ = re.compile(r"[0-9]{1,18}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 START = "0" * 64
 """What the first entry has before it."""
 
@@ -49,6 +54,16 @@ class Head:
 
     def __str__(self) -> str:
         return f"{self.seq}:{self.sha256}"
+
+
+def parse_head(text: str) -> Head:
+    """The head that `str` wrote; `BadInput` ``bad_head``."""
+    seq, _, sha256 = text.partition(":")
+    if not (_SEQ.fullmatch(seq) and _SHA256.fullmatch(sha256)):
+        raise BadInput(
+            "a head is NUMBER:HASH, as `callcenter trail verify` prints it", code="bad_head"
+        )
+    return Head(int(seq), sha256)
 
 
 def digest(link: Link) -> str:

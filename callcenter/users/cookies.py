@@ -54,6 +54,16 @@ def take_back(response: Response, settings: Settings) -> None:
     _set(response, settings, session_cookie(settings), "", seconds=0)
 
 
+def pending_cookie(settings: Settings) -> str:
+    """The name of the cookie that a login at the identity provider needs."""
+    return _named("callcenter_oidc", settings)
+
+
+def give_pending(response: Response, settings: Settings, value: str, *, seconds: int) -> None:
+    """Set it, or with 0 seconds remove it. Lax: the provider's page sends the browser back."""
+    _set(response, settings, pending_cookie(settings), value, seconds=seconds, samesite="lax")
+
+
 def _set(
     response: Response,
     settings: Settings,

@@ -17,9 +17,13 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("phones", sa.String(length=8), server_default="both", nullable=False)
         )
+        batch_op.add_column(
+            sa.Column("browser", sa.Boolean(), server_default=sa.false(), nullable=False)
+        )
 
 
 def downgrade() -> None:
     """Every phone is a SIP phone again."""
     with op.batch_alter_table("seat") as batch_op:
+        batch_op.drop_column("browser")
         batch_op.drop_column("phones")

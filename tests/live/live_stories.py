@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -194,3 +195,15 @@ class Stories:
 def assert_not_silent(call: Call) -> None:
     """The one on this side heard something."""
     assert rms(call.heard()) > 0.01
+
+
+_extensions = itertools.count(8900)
+
+
+async def new_seat(system: System, **changes: Any) -> dict[str, Any]:
+    """A seat made over the API, with its secret; nobody had its extension before."""
+    extension = str(next(_extensions))
+    made: dict[str, Any] = await system.post(
+        "/api/seats", **{"extension": extension, "name": f"新席 {extension}", **changes}
+    )
+    return made

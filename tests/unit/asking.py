@@ -46,9 +46,7 @@ class Door:
         self.who = person(name, *roles)
 
 
-def let_in(
-    app: FastAPI, database: Database, settings: Settings, who: Actor | None = None
-) -> Door:
+def let_in(app: FastAPI, database: Database, settings: Settings, who: Actor | None = None) -> Door:
     """Have `who` (an admin called test) ask everything of `app`, and give its endpoints what all of
     them need: the cases, if there are none yet, and the audit trail."""
     door = Door(who or person())
@@ -57,5 +55,3 @@ def let_in(
     if not hasattr(app.state, "cases"):
         app.state.cases = CaseService(database, settings)
     return door
-
-

@@ -283,16 +283,7 @@ class ShowEndpoints(Action[tuple[Endpoint, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
-    """Where a seat's phone registered from; `id` is the name of the object in the PBX."""
-
-    id: str
-    endpoint: str
-    registration: Registration
-
-
-@dataclass(frozen=True, slots=True)
-class ShowContacts(Action[tuple[Contact, ...]]):
+class ShowContacts(Action[tuple[Registration, ...]]):
     """Every registration."""
 
     name = "PJSIPShowContacts"
@@ -302,15 +293,9 @@ class ShowContacts(Action[tuple[Contact, ...]]):
     def headers(self) -> dict[str, str]:
         return {}
 
-    def result(self, answer: Answer) -> tuple[Contact, ...]:
-        return tuple(
-            Contact(
-                id=read.required(item, "ObjectName"),
-                endpoint=read.text(item, "Endpoint"),
-                registration=read.registration(item),
-            )
-            for item in answer.items("ContactList")
-        )
+    def result(self, answer: Answer) -> tuple[Registration, ...]:
+        # A phone's own words stand here too; one that is hostile must not hide the others.
+        return tuple(answer.readable("ContactList", read.registration))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -17,14 +19,18 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
+from callcenter.asterisk import reconcile_work as work
 from callcenter.asterisk import reconciler as module
 from callcenter.asterisk.ami.link import AmiLink, LinkState
 from callcenter.asterisk.ari import AriClient
+from callcenter.asterisk.queue_config import DIALPLAN_FILE, QUEUES_FILE, sections
 from callcenter.asterisk.reconciler import Reconciler
 from callcenter.asterisk.seat_objects import seat_objects
 from callcenter.config import Settings
 from callcenter.domain.ids import Extension
-from callcenter.domain.seating import DesiredSeat
+from callcenter.domain.queues import PbxQueues, QueuePlan, pbx_queues
+from callcenter.domain.seating import DesiredMember, DesiredSeat
+from callcenter.queues.first import main_queue
 from tests.unit.asterisk.fake_ami import FakeAmi, Fields, error, listing, success
 
 QUEUE = "12345"
@@ -37,7 +43,12 @@ class Pbx:
     def __init__(self, ami: FakeAmi) -> None:
         self.objects: dict[str, dict[str, dict[str, str]]] = {kind: {} for kind in KINDS}
         self.prints: dict[str, str] = {}
-        self.members: dict[str, dict[str, str]] = {}
+        self.members: dict[tuple[str, str], dict[str, str]] = {}
+        """By queue and interface."""
+        self.folder: Path | None = None
+        self.queues: set[str] = {QUEUE}
+        self.waiting: dict[str, int] = {}
+        self.numbers: set[str] = set()
         self.static_endpoints = {"trunk", "9001"}
         self.log: list[str] = []
         self.refuse: Callable[[str], bool] = lambda _write: False
@@ -50,6 +61,11 @@ class Pbx:
             "QueueStatus": self._queue,
             "QueueAdd": self._join,
             "QueueRemove": self._leave,
+            "QueuePause": self._pause,
+            "QueuePenalty": self._penalise,
+            "QueueSummary": self._summary,
+            "QueueReload": self._reload_queues,
+            "Reload": self._reload_dialplan,
         }
 
     def refuse_nth(self, at: int) -> None:
@@ -75,7 +91,7 @@ class Pbx:
         """Of which there is any trace."""
         return {
             *self.prints,
-            *(name.removeprefix("PJSIP/") for name in self.members),
+            *(name.removeprefix("PJSIP/") for _queue, name in self.members),
             *(name.partition(";")[0] for kind in KINDS for name in self.objects[kind]),
         }
 
@@ -146,36 +162,102 @@ class Pbx:
 
     def _queue(self, action: Fields) -> str:
         items = [
-            f"Event: QueueMember\nQueue: {QUEUE}\nLocation: {interface}\nName: {member['name']}\n"
+            f"Event: QueueMember\nQueue: {queue}\nLocation: {interface}\nName: {member['name']}\n"
             f"Penalty: {member['penalty']}\nPaused: {member['paused']}\n"
-            f"Membership: {member['kind']}"
-            for interface, member in self.members.items()
+            f"PausedReason: {member['reason']}\nMembership: {member['kind']}"
+            for (queue, interface), member in self.members.items()
         ]
         return listing("QueueStatusComplete", *items)(action)
 
     def _join(self, action: Fields) -> str:
-        assert action["Queue"] == QUEUE
-        seat = action["Interface"].removeprefix("PJSIP/")
-        if not self._write(f"join {seat}") or action["Interface"] in self.members:
+        queue, interface = action["Queue"], action["Interface"]
+        if queue not in self.queues:
+            return error("Unable to add interface to queue: No such queue")(action)
+        seat = interface.removeprefix("PJSIP/")
+        if not self._write(f"join {_place(queue, seat)}") or (queue, interface) in self.members:
             return error("Unable to add interface: Already there")(action)
         assert seat in self.objects["endpoint"], "a caller would be offered to nobody"
-        self.members[action["Interface"]] = member(
-            action["MemberName"], action["Penalty"], paused=action["Paused"] == "true"
+        self.members[queue, interface] = member(
+            action["MemberName"],
+            action["Penalty"],
+            paused=action["Paused"] == "true",
+            reason=action.get("Reason", ""),
         )
         return success()(action)
 
     def _leave(self, action: Fields) -> str:
+        key = action["Queue"], action["Interface"]
         seat = action["Interface"].removeprefix("PJSIP/")
-        if not self._write(f"leave {seat}") or action["Interface"] not in self.members:
+        if not self._write(f"leave {_place(key[0], seat)}") or key not in self.members:
             return error("Unable to remove interface: Not there")(action)
-        del self.members[action["Interface"]]
+        del self.members[key]
+        return success()(action)
+
+    def _pause(self, action: Fields) -> str:
+        key, paused = (action["Queue"], action["Interface"]), action["Paused"] == "true"
+        seat = action["Interface"].removeprefix("PJSIP/")
+        if not self._write(f"pause {_place(key[0], seat)} {paused} {action['Reason']}"):
+            return error("no")(action)
+        reason = action["Reason"] if paused else ""
+        self.members[key] |= {"paused": str(int(paused)), "reason": reason}
+        return success()(action)
+
+    def _penalise(self, action: Fields) -> str:
+        key = action["Queue"], action["Interface"]
+        seat = action["Interface"].removeprefix("PJSIP/")
+        if not self._write(f"penalty {_place(key[0], seat)} {action['Penalty']}"):
+            return error("no")(action)
+        self.members[key]["penalty"] = action["Penalty"]
+        return success()(action)
+
+    # -- queues -------------------------------------------------------------------------------
+
+    def _summary(self, action: Fields) -> str:
+        items = [
+            f"Event: QueueSummary\nQueue: {queue}\nCallers: {self.waiting.get(queue, 0)}"
+            for queue in self.queues
+        ]
+        return listing("QueueSummaryComplete", *items)(action)
+
+    def _reload_queues(self, action: Fields) -> str:
+        if not self._write("reload queues"):
+            return error("no")(action)
+        assert action["Parameters"] == "yes"
+        assert self.folder is not None
+        self.queues = set(sections((self.folder / QUEUES_FILE).read_text(encoding="utf-8")))
+        for queue, _interface in self.members:
+            assert queue in self.queues, "members would be left in a queue that is gone"
+        return success()(action)
+
+    def _reload_dialplan(self, action: Fields) -> str:
+        if not self._write("reload dialplan"):
+            return error("no")(action)
+        assert action["Module"] == "pbx_config"
+        assert self.folder is not None
+        text = (self.folder / DIALPLAN_FILE).read_text(encoding="utf-8")
+        self.numbers = set(re.findall(r"(?m)^exten => (\w+),1,Set\(CC_DEFAULT_QUEUE=", text))
         return success()(action)
 
 
+def _place(queue: str, seat: str) -> str:
+    return seat if queue == QUEUE else f"{seat}@{queue}"
+
+
 def member(
-    name: str, penalty: str = "0", *, paused: bool = False, kind: str = "dynamic"
+    name: str,
+    penalty: str = "0",
+    *,
+    paused: bool = False,
+    reason: str = "",
+    kind: str = "dynamic",
 ) -> dict[str, str]:
-    return {"name": name, "penalty": penalty, "paused": str(int(paused)), "kind": kind}
+    return {
+        "name": name,
+        "penalty": penalty,
+        "paused": str(int(paused)),
+        "reason": reason,
+        "kind": kind,
+    }
 
 
 def seat(
@@ -196,7 +278,10 @@ class Stage:
         self.link = link
         self.wanted: list[DesiredSeat] = []
         self.broken: list[Exception] = []
+        self.members: list[DesiredMember] | None = None
+        self.plan: PbxQueues | None = None
         self.ari = AriClient(1, "x", transport=httpx.MockTransport(pbx.ari))
+        self.settings = settings
         self.reconciler = Reconciler(link, self.ari, self.desired, settings)
 
     async def desired(self) -> Sequence[DesiredSeat]:
@@ -229,7 +314,8 @@ class Stage:
             )
             assert "contact" not in pbx.objects["aor"][one.extension]
             assert pbx.prints[one.extension] == objects.fingerprint().encode()
-            assert (f"PJSIP/{one.extension}" in pbx.members) == one.in_queue
+            if self.members is None:
+                assert ((QUEUE, f"PJSIP/{one.extension}") in pbx.members) == one.in_queue
 
 
 @pytest.fixture
@@ -238,7 +324,7 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.001)
     # One seat after the other, so that the order of writes is the same each time.
-    monkeypatch.setattr(module, "SEATS_AT_ONCE", 1)
+    monkeypatch.setattr(work, "SEATS_AT_ONCE", 1)
     made = Stage(Pbx(ami), link, Settings(home=tmp_path))
     running = asyncio.create_task(made.reconciler.run())
     yield made
@@ -272,23 +358,27 @@ async def test_a_seat_that_is_not_wanted_loses_every_trace(stage: Stage) -> None
 
 
 async def test_what_the_administrator_wrote_stays(stage: Stage) -> None:
-    stage.pbx.members["PJSIP/9001"] = member("door", kind="static")
-    stage.pbx.members["Local/1@x"] = member("other")
+    stage.pbx.members[QUEUE, "PJSIP/9001"] = member("door", kind="static")
+    stage.pbx.members[QUEUE, "Local/1@x"] = member("other")
     stage.wanted = [seat("8001")]
     stage.reconciler.request()
     await stage.settle()
-    assert set(stage.pbx.members) == {"PJSIP/9001", "Local/1@x", "PJSIP/8001"}
+    assert set(stage.pbx.members) == {
+        (QUEUE, "PJSIP/9001"),
+        (QUEUE, "Local/1@x"),
+        (QUEUE, "PJSIP/8001"),
+    }
     assert not [write for write in stage.pbx.log if "9001" in write or "trunk" in write]
 
 
 async def test_a_new_name_keeps_registration_and_break(stage: Stage) -> None:
     await stage.want(seat("8001", "王芳"))
     contact = stage.pbx.register("8001")
-    stage.pbx.members["PJSIP/8001"] = member("王芳", "2", paused=True)
+    stage.pbx.members[QUEUE, "PJSIP/8001"] = member("王芳", "2", paused=True)
     written = await stage.want(seat("8001", "李强"))
     assert contact in stage.pbx.objects["contact"]
     assert not [write for write in written if " aor " in write], "it would blink"
-    assert stage.pbx.members["PJSIP/8001"] == member("李强", "2", paused=True)
+    assert stage.pbx.members[QUEUE, "PJSIP/8001"] == member("李强", "2", paused=True)
 
 
 async def test_a_new_secret_ends_the_registration(stage: Stage) -> None:
@@ -357,7 +447,7 @@ async def test_one_seat_that_the_pbx_refuses_keeps_no_other_waiting(stage: Stage
     while not stage.reconciler.counters.failed_rounds:
         await stage.reconciler.wait_round()
     assert {"8001", "8003"} <= set(stage.pbx.objects["endpoint"])
-    assert "PJSIP/8002" not in stage.pbx.members
+    assert (QUEUE, "PJSIP/8002") not in stage.pbx.members
     assert "8002" in stage.reconciler.problem
     assert not stage.reconciler.in_step
     stage.pbx.refuse = lambda _write: False
@@ -406,10 +496,174 @@ async def test_what_is_asked_for_during_a_round_gets_a_round_of_its_own(stage: S
     stage.reconciler.request()
     await stage.settle()
     stage.as_wanted()
-    assert stage.pbx.members["PJSIP/8001"]["name"] == "晚到"
+    assert stage.pbx.members[QUEUE, "PJSIP/8001"]["name"] == "晚到"
 
 
 async def test_a_name_of_delimiters_alone_does_not_keep_the_queue_turning(stage: Stage) -> None:
     await stage.want(seat("8001", '";|'))
-    assert stage.pbx.members["PJSIP/8001"]["name"] == "8001"
+    assert stage.pbx.members[QUEUE, "PJSIP/8001"]["name"] == "8001"
     assert await stage.want(*stage.wanted) == []
+
+
+# -- many queues -------------------------------------------------------------------------------
+
+
+MAIN = main_queue(Settings(_env_file=None))
+ENGLISH = replace(MAIN, code="english", transfer_number="6001")
+
+
+def plan(*queues: QueuePlan, **numbers: str) -> PbxQueues:
+    return pbx_queues(
+        QUEUE,
+        queues,
+        own_numbers=[QUEUE],
+        numbers={number.removeprefix("n"): queue for number, queue in numbers.items()},
+        menu=[],
+    )
+
+
+class QueueStage(Stage):
+    """The same with queues that an admin makes, and agents who say where they work."""
+
+    def __init__(self, pbx: Pbx, link: AmiLink, settings: Settings) -> None:
+        super().__init__(pbx, link, settings)
+        self.plan = plan(MAIN)
+        self.members = []
+        pbx.folder = settings.asterisk_dir / "etc"
+        pbx.folder.mkdir(parents=True)
+        self.reconciler = Reconciler(
+            link, self.ari, self.desired, settings, members=self.who, queues=self.queues
+        )
+
+    async def who(self) -> Sequence[DesiredMember]:
+        assert self.members is not None
+        return tuple(self.members)
+
+    async def queues(self) -> PbxQueues:
+        assert self.plan is not None
+        return self.plan
+
+    async def have(self, queues: PbxQueues, *members: DesiredMember) -> list[str]:
+        """Change what is wanted, and wait until the PBX has it; the writes that it took."""
+        self.plan, self.members = queues, list(members)
+        return await self.want(*self.wanted)
+
+
+def at(queue: str, extension: str = "8001", **changes: Any) -> DesiredMember:
+    return DesiredMember(queue, Extension(extension), "王芳", **changes)
+
+
+@pytest.fixture
+async def floor(
+    ami: FakeAmi, link: AmiLink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[QueueStage]:
+    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(work, "SEATS_AT_ONCE", 1)
+    made = QueueStage(Pbx(ami), link, Settings(home=tmp_path))
+    made.wanted = [seat("8001"), seat("8002")]
+    running = asyncio.create_task(made.reconciler.run())
+    await made.have(plan(MAIN))
+    yield made
+    assert not running.done(), "run never ends by itself"
+    running.cancel()
+    await made.ari.close()
+
+
+async def test_a_new_queue_is_loaded_before_anybody_joins_it(floor: QueueStage) -> None:
+    written = await floor.have(
+        plan(MAIN, ENGLISH, n02112345="english"), at(QUEUE), at("english", level=2)
+    )
+    assert written == ["reload queues", "reload dialplan", "join 8001", "join 8001@english"]
+    assert floor.pbx.members["english", "PJSIP/8001"] == member("王芳", "1")
+    assert floor.pbx.numbers == {QUEUE, "02112345"}
+    assert await floor.have(floor.plan or plan(MAIN), *floor.members or []) == []
+
+
+async def test_a_queue_that_nobody_waits_in_goes_after_its_members(floor: QueueStage) -> None:
+    await floor.have(plan(MAIN, ENGLISH), at(QUEUE), at("english"))
+    written = await floor.have(plan(MAIN), at(QUEUE))
+    assert written == [
+        "reload queues", "reload dialplan",  # No new caller is sent there.
+        "leave 8001@english",
+        "reload queues", "reload dialplan",
+    ]  # fmt: skip
+    assert floor.pbx.queues == {QUEUE}
+
+
+async def test_who_waits_in_a_queue_that_is_disabled_is_still_served(floor: QueueStage) -> None:
+    await floor.have(plan(MAIN, ENGLISH), at(QUEUE), at("english"), at("english", "8002"))
+    floor.pbx.waiting["english"] = 1
+    # 8001 works on; 8002 has gone home.
+    await floor.have(plan(MAIN), at(QUEUE))
+    assert floor.pbx.queues == {QUEUE, "english"}
+    assert ("english", "PJSIP/8001") in floor.pbx.members
+    assert ("english", "PJSIP/8002") not in floor.pbx.members
+    written = await floor.have(plan(MAIN), at(QUEUE, paused=True, reason="lunch"))
+    assert written == ["pause 8001 True lunch", "pause 8001@english True lunch"]
+    floor.pbx.waiting.clear()
+    await floor.have(plan(MAIN), at(QUEUE))
+    assert floor.pbx.queues == {QUEUE}
+
+
+async def test_breaks_and_skills_are_brought_into_line(floor: QueueStage) -> None:
+    await floor.have(plan(MAIN), at(QUEUE))
+    floor.pbx.members[QUEUE, "PJSIP/8001"] |= {"paused": "1", "reason": "by hand", "penalty": "7"}
+    written = await floor.have(plan(MAIN), at(QUEUE))
+    assert written == ["pause 8001 False ", "penalty 8001 0"]
+    assert await floor.have(plan(MAIN), at(QUEUE, paused=True, reason="wrap_up", level=3)) == [
+        "pause 8001 True wrap_up",
+        "penalty 8001 2",
+    ]
+    assert await floor.have(plan(MAIN), at(QUEUE, paused=True, reason="lunch", level=3)) == [
+        "pause 8001 True lunch"
+    ]
+
+
+async def test_whoever_joins_on_a_break_is_offered_nobody(floor: QueueStage) -> None:
+    await floor.have(plan(MAIN), at(QUEUE, paused=True, reason="lunch"))
+    assert floor.pbx.members[QUEUE, "PJSIP/8001"] == member("王芳", paused=True, reason="lunch")
+
+
+async def test_a_membership_without_a_seat_or_a_queue_waits_for_them(floor: QueueStage) -> None:
+    assert await floor.have(plan(MAIN), at("night"), at(QUEUE, "8009")) == []
+    assert floor.reconciler.problem == ""
+
+
+async def test_queues_of_the_administrators_own_are_left_alone(floor: QueueStage) -> None:
+    floor.pbx.queues.add("lobby")
+    floor.pbx.members["lobby", "PJSIP/8001"] = member("x")
+    assert await floor.have(plan(MAIN), at(QUEUE)) == ["join 8001"]
+    assert ("lobby", "PJSIP/8001") in floor.pbx.members
+
+
+async def test_at_each_login_the_queues_are_loaded_once(floor: QueueStage, ami: FakeAmi) -> None:
+    begun = len(floor.pbx.log)
+    ami.hang_up()
+    await floor.link.wait_for(LinkState.DOWN, LinkState.CONNECTING)
+    await floor.settle()
+    assert floor.pbx.log[begun:] == ["reload queues", "reload dialplan"]
+
+
+async def test_a_pbx_that_lacks_a_queue_loads_its_files_again(floor: QueueStage) -> None:
+    await floor.have(plan(MAIN, ENGLISH))
+    floor.pbx.queues.discard("english")
+    assert await floor.have(plan(MAIN, ENGLISH)) == ["reload queues", "reload dialplan"]
+
+
+@pytest.mark.parametrize("refused", ["reload queues", "reload dialplan"])
+async def test_queues_that_cannot_be_loaded_keep_no_seat_waiting(
+    floor: QueueStage, refused: str
+) -> None:
+    floor.pbx.refuse = lambda write: write == refused
+    floor.plan, floor.members = plan(MAIN, ENGLISH), [at(QUEUE), at("english")]
+    floor.wanted = [seat("8001"), seat("8003")]
+    failed = floor.reconciler.counters.failed_rounds
+    floor.reconciler.request()
+    while floor.reconciler.counters.failed_rounds == failed:
+        await floor.reconciler.wait_round()
+    assert "8003" in floor.pbx.objects["endpoint"]
+    assert (QUEUE, "PJSIP/8001") in floor.pbx.members
+    assert "queue" in floor.reconciler.problem or "dialplan" in floor.reconciler.problem
+    floor.pbx.refuse = lambda _write: False
+    await floor.settle()
+    assert ("english", "PJSIP/8001") in floor.pbx.members

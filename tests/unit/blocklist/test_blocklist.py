@@ -19,6 +19,7 @@ from callcenter.blocklist.service import BlocklistService
 from callcenter.config import Settings
 from callcenter.db.engine import Database
 from callcenter.db.migrate import upgrade_async
+from tests.unit.asking import let_in
 
 NOW = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 CALLER = "13800138000"
@@ -77,7 +78,7 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 async def test_a_number_is_kept_in_its_one_form_and_blocks_every_writing(desk: Desk) -> None:
     entry = await desk.blocked("+86 138-0013-8000")
     assert (entry["number"], entry["reason"], entry["until"]) == (CALLER, REASON, None)
-    assert (entry["active"], entry["created_by"]) == (True, "system")
+    assert (entry["active"], entry["created_by"]) == (True, "test")
     assert datetime.fromisoformat(entry["created_at"]) == NOW
     for written in (CALLER, f"0{CALLER}", f"tel:+86{CALLER}", "１３８００１３８０００"):
         assert await desk.service.is_blocked(written)

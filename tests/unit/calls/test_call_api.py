@@ -12,7 +12,6 @@ import pytest
 from fastapi import FastAPI
 
 import callcenter.calls.endpoints
-from callcenter.access import Actor
 from callcenter.api import install_error_handlers
 from callcenter.calls.ingest import JournalReader
 from callcenter.calls.service import CallService
@@ -20,7 +19,7 @@ from callcenter.cases.service import CaseService
 from callcenter.config import Settings
 from callcenter.db.engine import Database
 from callcenter.db.migrate import upgrade_async
-from callcenter.domain.permissions import Permission
+from tests.unit.asking import let_in
 from tests.unit.traces import NAMES, journal
 
 STORIES = [name for name in NAMES if name not in ("nobody_there_message", "pbx_killed")]
@@ -41,12 +40,7 @@ async def api(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     app.state.settings, app.state.database = settings, database
     app.state.calls, app.state.cases = CallService(database), cases
 
-    @app.middleware("http")
-    async def let_in(request: Any, call_next: Any) -> Any:
-        request.state.actor = "test"
-        request.state.who = Actor("test", frozenset(Permission))
-        return await call_next(request)
-
+    let_in(app, database, settings)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client

@@ -25,6 +25,7 @@ from callcenter.domain.floor import Channel, ChannelState, DeviceState, Floor
 from callcenter.domain.ids import Linkedid, Uniqueid
 from callcenter.errors import PbxRefused
 from callcenter.seats.service import SeatChanges, SeatService
+from tests.unit.asking import let_in
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 CALL = "pbx1:17.0"

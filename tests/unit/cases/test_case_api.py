@@ -24,6 +24,7 @@ from callcenter.config import Settings
 from callcenter.db.engine import Database
 from callcenter.db.migrate import upgrade_async
 from callcenter.domain.ledger import CallRow, Direction, LedgerChanges, Outcome
+from tests.unit.asking import let_in
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 FIRST = "20261124-00001"

@@ -120,6 +120,18 @@ def test_a_call_from_ready_to_ready() -> None:
     ]
 
 
+def test_who_logs_in_at_a_phone_that_is_there_is_ready_at_once() -> None:
+    life = Life()
+    life.take(LogIn(SEAT, IDLE), 1)
+    assert [one.after.state for one in life.effects if isinstance(one, Changed)] == [
+        AgentState.READY
+    ]
+    late = Life()
+    late.take(LogIn(SEAT, talking()), 1)  # The seat's own talk goes on; he writes it up.
+    late.take(IDLE, 2)
+    assert late.does() is AgentState.WRAP_UP
+
+
 def test_the_pause_is_an_effect_of_the_very_look_in_which_the_leg_is_gone() -> None:
     life = ready()
     life.take(talking(), 1)

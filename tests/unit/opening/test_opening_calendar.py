@@ -22,6 +22,7 @@ from callcenter.domain.opening import is_open
 from callcenter.opening.endpoints import router
 from callcenter.opening.schemas import SPANS_MAX, SPECIAL_DAYS_MAX
 from callcenter.opening.service import OpeningService
+from tests.unit.asking import let_in
 
 # A Tuesday, noon in the city.
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)

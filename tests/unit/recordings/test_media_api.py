@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -22,6 +22,7 @@ from callcenter.db.engine import Database
 from callcenter.domain.ledger import Direction, Outcome
 from callcenter.recordings.endpoints import router
 from callcenter.recordings.models import MediaAccess, MediaFile
+from tests.unit.asking import let_in, person
 from tests.unit.recordings.conftest import Build
 from tests.unit.recordings.house import NOON, House, stereo
 

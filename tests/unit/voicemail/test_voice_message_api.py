@@ -27,6 +27,7 @@ from callcenter.recordings.service import MediaService
 from callcenter.voicemail import service as voicemail
 from callcenter.voicemail.endpoints import router
 from callcenter.voicemail.service import VoiceMessageService
+from tests.unit.asking import let_in
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 URL = "/api/voice-messages"

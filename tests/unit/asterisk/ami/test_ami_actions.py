@@ -8,7 +8,7 @@ import pytest
 from panoramisk.message import Message
 
 from callcenter.asterisk.ami import actions
-from callcenter.asterisk.ami.actions import Answer, Contact, Endpoint, QueueContents
+from callcenter.asterisk.ami.actions import Answer, Endpoint, QueueContents
 from callcenter.asterisk.ami.fields import Unreadable
 from callcenter.domain.floor import (
     Channel,
@@ -17,7 +17,8 @@ from callcenter.domain.floor import (
     Member,
     WaitingCaller,
 )
-from callcenter.domain.ids import Linkedid, Uniqueid
+from callcenter.domain.ids import Extension, Linkedid, Uniqueid
+from callcenter.domain.registrations import Reachability, Registration, Transport
 
 AT = 1795558765.5
 
@@ -215,13 +216,83 @@ def test_endpoints_are_read() -> None:
     )
 
 
-def test_contacts_and_database_entries_are_read() -> None:
-    contacts = answer(
-        "Response: Success\nEventList: start\n\n"
-        "Event: ContactList\nObjectName: 8001;@5fd0\nEndpoint: 8001\nUri: sip:8001@127.0.0.1\n\n"
-        "Event: ContactListComplete\nEventList: Complete"
-    )
-    assert actions.ShowContacts().result(contacts) == (Contact("8001;@5fd0", "8001"),)
+CONTACTS = """\
+Response: Success
+ActionID: a6
+EventList: start
+Message: A listing of Contacts follows, presented as ContactList events
+
+Event: ContactList
+ActionID: a6
+ObjectType: contact
+ObjectName: 8001;@492bfde8e0eb3828148a86df69008ca1
+ViaAddr: 127.0.0.1
+QualifyTimeout: 3.000000
+CallId: 9a4cc13c93740505
+PruneOnBoot: no
+Endpoint: 8001
+ViaPort: 59222
+Uri: sip:8001@127.0.0.1:59222
+QualifyFrequency: 30
+UserAgent: callcenter-simulator
+ExpirationTime: 1795562754
+Status: Reachable
+RoundtripUsec: 1675
+
+Event: ContactList
+ActionID: a6
+ObjectType: contact
+ObjectName: 8004;@cd5971a792f2b1f71f30138e9761c28f
+Endpoint: 8004
+Uri: sip:8004@127.0.0.1:33115;transport=WS;x-ast-orig-host=127.0.0.1:33115
+UserAgent: 
+ExpirationTime: 1795562754
+Status: NonQualified
+RoundtripUsec: 0
+
+Event: ContactList
+ActionID: a6
+ObjectType: contact
+ObjectName: trunk@@5fd0
+Endpoint: trunk
+Uri: sip:carrier.example
+ExpirationTime: 0
+Status: Unreachable
+RoundtripUsec: 0
+
+Event: ContactListComplete
+ActionID: a6
+EventList: Complete
+ListItems: 3
+"""  # noqa: W291
+
+
+def test_registrations_are_read() -> None:
+    assert actions.ShowContacts().result(answer(CONTACTS)) == (
+        Registration(
+            Extension("8001"), Transport.UDP, "127.0.0.1:59222", "callcenter-simulator",
+            Reachability.REACHABLE, 1675, 1795562754.0,
+        ),
+        Registration(
+            Extension("8004"), Transport.WEBSOCKET, "127.0.0.1:33115", "",
+            Reachability.UNKNOWN, None, 1795562754.0,
+        ),
+        Registration(
+            Extension("trunk"), Transport.UDP, "carrier.example", "",
+            Reachability.UNREACHABLE, None, None,
+        ),
+    )  # fmt: skip
+
+
+def test_one_unreadable_registration_hides_no_other() -> None:
+    broken = CONTACTS.replace("RoundtripUsec: 1675", "RoundtripUsec: many")
+    read = answer(broken)
+    found = actions.ShowContacts().result(read)
+    assert [one.extension for one in found] == ["8004", "trunk"]
+    assert len(read.skipped) == 1
+
+
+def test_database_entries_are_read() -> None:
     entries = answer(
         "Response: Success\nEventList: start\n\n"
         "Event: DBGetTreeResponse\nKey: /seats/8001\nVal: a:b\n\n"
@@ -237,7 +308,6 @@ def test_contacts_and_database_entries_are_read() -> None:
         (actions.QueueStatus(), "Event: QueueMember\nLocation: PJSIP/8001\nPenalty: 0"),
         (actions.QueueStatus(), "Event: QueueMember\nQueue: 1\nPenalty: 0"),
         (actions.ShowEndpoints(), "Event: EndpointList\nDeviceState: In use"),
-        (actions.ShowContacts(), "Event: ContactList\nEndpoint: 8001"),
         (actions.DbTree("x"), "Event: DBGetTreeResponse\nVal: 1"),
     ],
 )

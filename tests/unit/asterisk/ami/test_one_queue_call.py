@@ -14,7 +14,13 @@ from pathlib import Path
 from panoramisk.message import Message
 
 from callcenter.asterisk.ami.actions import Answer, QueueStatus, ShowChannels
-from callcenter.asterisk.ami.events import FullyBooted, OriginateEnded, Shutdown, parse
+from callcenter.asterisk.ami.events import (
+    ContactChanged,
+    FullyBooted,
+    OriginateEnded,
+    Shutdown,
+    parse,
+)
 from callcenter.domain.floor import Fact, Floor, apply, snapshot
 
 SAID = Path(__file__).with_name("one_queue_call.txt").read_text(encoding="utf-8")
@@ -42,7 +48,7 @@ def moments() -> Iterator[tuple[list[Fact], Floor]]:
         elif message.event not in ENDS:
             event = parse(message, 100.0)
             assert event is not None
-            assert not isinstance(event, FullyBooted | Shutdown | OriginateEnded)
+            assert not isinstance(event, FullyBooted | Shutdown | OriginateEnded | ContactChanged)
             facts.append(event)
 
 

@@ -1,0 +1,20 @@
+"""What call-backs ask of other features, in their own words."""
+
+from __future__ import annotations
+
+from callcenter.agents.service import AgentService
+from callcenter.errors import NotFound
+
+
+class SeatsOfAgents:
+    """Which phone is an agent's; see `callbacks.service.SeatOfAgent`."""
+
+    def __init__(self, agents: AgentService) -> None:
+        self._agents = agents
+
+    async def seat_of(self, user_id: int) -> str | None:
+        """The seat that the user is logged in to, or None; also for who is no agent at all."""
+        try:
+            return (await self._agents.get(user_id)).agent.seat
+        except NotFound:
+            return None

@@ -1,0 +1,147 @@
+"""Every endpoint x every role, against the one table of permissions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from callcenter.access import OPEN_PATHS, Open, Requires
+from callcenter.actor import Actor
+from callcenter.app import _ROUTERS, create_app
+from callcenter.config import Settings
+from callcenter.domain.permissions import ROLE_PERMISSIONS, Permission, Role
+from callcenter.errors import Conflict
+from callcenter.secrets import Secrets
+from tests.unit.app.running import Service, service
+
+APP = create_app(Settings(_env_file=None, home=Path("unused")), Secrets.make())
+
+
+def endpoints() -> list[APIRoute]:
+    """Every route below /api."""
+
+    def walk(router: APIRouter) -> Iterator[APIRoute]:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                yield route
+            elif (inner := getattr(route, "original_router", None)) is not None:
+                yield from walk(inner)
+
+    return [route for router in _ROUTERS for route in walk(router)]
+
+
+def methods(route: APIRoute) -> list[str]:
+    return sorted(route.methods or ())
+
+
+def marks(route: APIRoute) -> list[Requires | Open]:
+    """What the route says about who may use it."""
+
+    def calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
+        for inner in dependant.dependencies:
+            yield inner.call
+            yield from calls(inner)
+
+    return [call for call in calls(route.dependant) if isinstance(call, Requires | Open)]
+
+
+def test_the_walk_finds_all_that_the_service_answers() -> None:
+    described = {
+        (method.upper(), path)
+        for path, item in APP.openapi()["paths"].items()
+        for method in item
+        if path.startswith("/api")
+    }
+    walked = {
+        (method, re.sub(r":path\}", "}", route.path))
+        for route in endpoints()
+        if route.include_in_schema
+        for method in methods(route)
+    }
+    assert walked == described
+    assert all(route.path.startswith("/api/") for route in endpoints())
+
+
+@pytest.mark.parametrize("route", endpoints(), ids=lambda route: f"{methods(route)} {route.path}")
+def test_every_endpoint_names_its_permission_once(route: APIRoute) -> None:
+    found = marks(route)
+    assert len(found) == 1, "dependencies=[requires(Permission.X)], once"
+    assert isinstance(found[0], Open) == (route.path in OPEN_PATHS)
+
+
+def test_no_path_is_open_that_has_no_route() -> None:
+    assert {route.path for route in endpoints()} >= OPEN_PATHS
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Service]:
+    async with service(tmp_path) as made:
+        yield made
+
+
+async def test_every_role_gets_through_the_doors_of_its_permissions_and_no_other(
+    running: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Requires.__call__
+
+    async def asked(self: Requires, request: Request) -> Actor:
+        await ask(self, request)
+        raise Conflict("the door is open", code="reached")  # and nothing behind it is done
+
+    monkeypatch.setattr(Requires, "__call__", asked)
+    seen: set[tuple[Role, bool]] = set()
+    for role in Role:
+        async with await running.machine(role) as client:
+            for route in endpoints():
+                mark = marks(route)[0]
+                if isinstance(mark, Open):
+                    continue
+                path = re.sub(r"\{[^}]*\}", "1", route.path)
+                for method in methods(route):
+                    answer = await client.request(
+                        method, path, json=None if method in ("GET", "HEAD") else {}
+                    )
+                    allowed = mark.permission in ROLE_PERMISSIONS[role]
+                    expected = 409 if allowed else 403
+                    assert answer.status_code == expected, (role, method, route.path)
+                    if method != "HEAD":  # which has no body
+                        error = answer.json()["error"]
+                        assert error["code"] == ("reached" if allowed else "forbidden")
+                        assert error["details"].get("permission", mark.permission) == (
+                            mark.permission
+                        )
+                    seen.add((role, allowed))
+    for role in Role:
+        assert (role, True) in seen
+        assert (role, False) in seen or role is Role.ADMIN
+
+
+async def test_what_a_role_has_not_stays_closed_whatever_it_sends(running: Service) -> None:
+    async with await running.machine(Role.UNIT_USER) as client:
+        for body in (b"", b"{", b"[]", b"null"):
+            answer = await client.post(
+                "/api/seats", content=body, headers={"Content-Type": "application/json"}
+            )
+            assert answer.status_code in (403, 422)
+        assert (await client.get("/api/seats")).status_code == 403
+
+
+def test_the_table_is_whole() -> None:
+    assert set(ROLE_PERMISSIONS) == set(Role)
+    assert ROLE_PERMISSIONS[Role.ADMIN] == set(Permission)
+    for role, permissions in ROLE_PERMISSIONS.items():
+        assert Permission.SELF in permissions, role
+    # Whoever may see who a confidential citizen is, is named here on purpose.
+    confidential = {
+        role for role, has in ROLE_PERMISSIONS.items() if Permission.CASE_CONFIDENTIAL in has
+    }
+    assert confidential == {Role.DISPATCHER, Role.LEADER, Role.ADMIN}
+    manage = {role for role, has in ROLE_PERMISSIONS.items() if Permission.USER_WRITE in has}
+    assert manage == {Role.ADMIN}

@@ -1,0 +1,177 @@
+"""What the view shows: seats and their clocks, masks, the lost link; and who may watch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from callcenter.access import Actor
+from callcenter.api import install_error_handlers
+from callcenter.broadcast import Change
+from callcenter.db.engine import Database
+from callcenter.domain.floor import (
+    Channel,
+    ChannelState,
+    DeviceChanged,
+    DeviceState,
+    Member,
+    WaitingCaller,
+    snapshot,
+)
+from callcenter.domain.ids import Linkedid, Uniqueid
+from callcenter.domain.ledger import Direction, LedgerChanges
+from callcenter.domain.permissions import Role, permissions_of
+from callcenter.live.endpoints import router
+from callcenter.live.view import SeatState, Sight
+from tests.unit.live.house import ALL, MASKED, Neighbours, Screen, body, live_service
+from tests.unit.reports.ledgers import MIDNIGHT, call_row
+
+NO_DATABASE = Database("sqlite+aiosqlite://")
+NUMBER = "13800138000"
+CALLER = WaitingCaller(
+    "12345", Uniqueid("17.1"), "PJSIP/trunk-1", NUMBER, f"张三 {NUMBER}", MIDNIGHT.timestamp(), 1
+)
+
+
+def leg(state: ChannelState, bridge: str = "") -> Channel:
+    return Channel(
+        Uniqueid("17.2"), "PJSIP/8001-00000001", Linkedid("17.1"), state, "8001", "", NUMBER, "",
+        bridge,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("device", "legs", "expected"),
+    [
+        (DeviceState.IDLE, (), SeatState.IDLE),
+        (DeviceState.UNREACHABLE, (), SeatState.UNREACHABLE),
+        (DeviceState.RINGING, (), SeatState.RINGING),
+        (DeviceState.RINGING, (leg(ChannelState.RINGING),), SeatState.RINGING),
+        (DeviceState.TALKING, (leg(ChannelState.UP, "b1"),), SeatState.TALKING),
+        (DeviceState.UNREACHABLE, (leg(ChannelState.UP, "b1"),), SeatState.TALKING),
+        (DeviceState.ON_HOLD, (leg(ChannelState.UP, "b1"),), SeatState.ON_HOLD),
+        (DeviceState.TALKING, (leg(ChannelState.DIALLING),), SeatState.DIALLING),
+    ],
+)
+async def test_what_a_seat_does(
+    device: DeviceState, legs: tuple[Channel, ...], expected: SeatState
+) -> None:
+    neighbours = Neighbours(snapshot([DeviceChanged("8001", device), *legs]))
+    service = live_service(neighbours, NO_DATABASE)
+    await service.step()
+    seat = body(service, ALL)["items"]["seats"]["8001"]
+    assert seat["state"] == expected
+    assert seat["caller_number"] == (NUMBER if legs else "")
+
+
+async def test_a_seats_clock_begins_when_its_state_does() -> None:
+    neighbours = Neighbours(snapshot([DeviceChanged("8001", DeviceState.IDLE)]))
+    service = live_service(neighbours, NO_DATABASE)
+    await service.step()
+
+    def clock() -> Any:
+        return body(service, ALL)["items"]["seats"]["8001"]["since"]
+
+    assert clock() is None  # Longer than it has been watched.
+    neighbours.now += timedelta(seconds=7)
+    neighbours.floor = snapshot([DeviceChanged("8001", DeviceState.RINGING)])
+    await service.step()
+    rang = clock()
+    assert rang == "2026-11-24T04:00:07Z"
+    neighbours.now += timedelta(seconds=9)
+    paused = Member("12345", "PJSIP/8001", "王芳", 0, True, "meal", True)
+    neighbours.floor = snapshot([DeviceChanged("8001", DeviceState.RINGING), paused])
+    await service.step()
+    seat = body(service, ALL)["items"]["seats"]["8001"]
+    assert (seat["since"], seat["paused"], seat["paused_reason"]) == (rang, True, "meal")
+
+
+async def test_without_a_link_nobody_is_shown_as_waiting() -> None:
+    neighbours = Neighbours(snapshot([CALLER, DeviceChanged("8001", DeviceState.IDLE)]))
+    service = live_service(neighbours, NO_DATABASE)
+    await service.step()
+    items = body(service, ALL)["items"]
+    assert (items["pbx"]["link"]["up"], list(items["waiting"])) == (True, ["17.1"])
+    assert items["waiting"]["17.1"]["call_id"] == "pbx1:17.1"
+    neighbours.floor = None
+    assert await service.step()
+    items = body(service, ALL)["items"]
+    assert (items["pbx"]["link"]["up"], items["waiting"], items["seats"]) == (False, {}, {})
+
+
+async def test_numbers_are_masked_in_snapshots_and_events() -> None:
+    neighbours = Neighbours(None)
+    service = live_service(neighbours, NO_DATABASE)
+    screens = {sight: Screen(service, sight) for sight in (ALL, MASKED)}
+    for screen in screens.values():
+        await screen.take()
+    neighbours.floor = snapshot([CALLER, leg(ChannelState.UP, "b1")])
+    call = call_row(1, MIDNIGHT, caller_number=NUMBER, queue="12345")
+    dialled = replace(
+        call_row(2, MIDNIGHT, caller_number="8001", called_number=NUMBER),
+        direction=Direction.OUTBOUND,
+    )
+    service._book.take(LedgerChanges(calls=(call, dialled)))
+    await service.step()
+    for screen in screens.values():
+        await screen.take()
+    for sight in (ALL, MASKED):
+        for text in (json.dumps(body(service, sight)), json.dumps(screens[sight].items)):
+            assert (NUMBER in text) == sight.numbers
+    assert screens[MASKED].items["waiting"]["17.1"]["position"] == 1
+
+
+async def test_the_citizen_of_a_confidential_case_is_hidden() -> None:
+    neighbours = Neighbours(None)
+    service = live_service(neighbours, NO_DATABASE)
+    call = call_row(1, MIDNIGHT, caller_number=NUMBER, queue="12345", answered_at=MIDNIGHT)
+    service._book.take(LedgerChanges(calls=(call,)))
+    await service.step()
+    supervisor = Sight(numbers=True, confidential=False)
+    assert body(service, supervisor)["items"]["calls"][call.id]["caller_number"] == NUMBER
+    neighbours.hidden = frozenset({call.id})
+    service.note(Change("case.edited"))
+    await service.step()
+    item = body(service, supervisor)["items"]["calls"][call.id]
+    assert (item["caller_number"], item["confidential"]) == ("", True)
+    assert body(service, ALL)["items"]["calls"][call.id]["caller_number"] == NUMBER
+
+
+@pytest.mark.parametrize(
+    ("role", "status", "whole"),
+    [
+        (Role.SUPERVISOR, 200, True),
+        (Role.ANALYST, 200, False),
+        (Role.LEADER, 200, False),
+        (Role.ADMIN, 200, True),
+        (Role.OPERATOR, 403, False),
+        (Role.UNIT_USER, 403, False),
+    ],
+)
+async def test_who_may_see_the_floor(role: Role, status: int, whole: bool) -> None:
+    service = live_service(Neighbours(snapshot([CALLER])), NO_DATABASE)
+    await service.step()
+    app = FastAPI()
+    install_error_handlers(app)
+    app.include_router(router)
+    app.state.floor_view = service
+    who = Actor("chen", permissions_of([role]), frozenset({role}))
+
+    async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["who"] = who
+        await app(scope, receive, send)
+
+    transport = httpx.ASGITransport(gate)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        answer = await client.get("/api/live")
+        assert answer.status_code == status
+        assert (NUMBER in answer.text) == whole
+        if status != 200:
+            assert (await client.get("/api/live/stream")).status_code == status
