@@ -313,6 +313,7 @@ async def _build(
     seats.on_change(reconciler.request)
     registrations = state.registrations = Registrations(link)
     registrations.on_change(seats.phones_came)
+    seats.on_change(registrations.expect_changes)
     state.seat_holder = agents.at
     queues.on_change(reconciler.request)
 

@@ -37,6 +37,8 @@ from callcenter.domain.ids import Extension, Uniqueid
 
 _log = logging.getLogger(__name__)
 
+SETTLE_SECONDS = 0.5
+"""The PBX answers a command some milliseconds before the floor shows what came of it."""
 LOOK_SECONDS = 1.0
 """Longest time without a look, for what had to be left for later."""
 QUEUES_REMEMBERED = 5000
@@ -84,6 +86,8 @@ class AgentLink:
         """What must still be sent; the newest counts."""
         self._busy: set[Extension] = set()
         """Seats whose command is under way: one at a time, so that the last one sent wins."""
+        self._fresh: dict[Extension, float] = {}
+        """When a command of a seat was carried out, by the loop's clock."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._queues = _LastQueues(QUEUES_REMEMBERED)
         link.subscribe(self._queues.on_event)
@@ -144,10 +148,13 @@ class AgentLink:
 
     def _keep(self, floor: Floor) -> None:
         """Send what the floor does not show. Places in the PBX's own configuration are not ours."""
+        now = asyncio.get_running_loop().time()
         for member in floor.members.values():
             seat = Extension(member.interface.removeprefix("PJSIP/"))
             reason = self._kept.get(seat)
             if reason is None or not member.dynamic or seat in self._busy:
+                continue
+            if now - self._fresh.get(seat, -SETTLE_SECONDS) < SETTLE_SECONDS:
                 continue
             if member.paused != bool(reason) or (reason and member.paused_reason != reason):
                 self._bring(seat, reason)
@@ -166,7 +173,9 @@ class AgentLink:
             while seat in self._asked:
                 reason = self._asked.pop(seat)
                 outcome = await self._link.send(QueuePause(f"PJSIP/{seat}", reason))
-                if not _settled(outcome):
+                if isinstance(outcome, Done):
+                    self._fresh[seat] = asyncio.get_running_loop().time()
+                elif not _settled(outcome):
                     _log.warning("pause of seat %s (%s): %s", seat, reason or "none", outcome)
         finally:
             self._busy.discard(seat)
@@ -178,9 +187,9 @@ class AgentLink:
 
 
 def _settled(outcome: Outcome[None]) -> bool:
-    """Done; or the seat is in no queue, or there is no PBX now: the next look tells."""
+    """The seat is in no queue, or there is no PBX now: the next look tells."""
     match outcome:
-        case Done() | LinkLost(sent=False):
+        case LinkLost(sent=False):
             return True
         case Refused(message):
             return message == "Interface not found"

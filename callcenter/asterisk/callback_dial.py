@@ -9,6 +9,7 @@ before the PBX is asked.
 from __future__ import annotations
 
 import itertools
+import secrets
 from dataclasses import dataclass
 
 from callcenter.asterisk.ami.actions import Action, Answer
@@ -19,7 +20,8 @@ from callcenter.domain.ids import CallId, Uniqueid, call_id
 
 CONTEXT = "steer-dial"
 
-_serials = itertools.count(1)
+_serials = itertools.count(secrets.randbelow(10**9) + 1)
+"""Begun anywhere, so that two processes that dial in the same second do not meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class OriginateAs(Action[None]):
     exten: str
     timeout_ms: int
     caller_id: str
+    case: str
+    """Told to the journal; may be empty."""
 
     def headers(self) -> dict[str, str]:
         return {
@@ -43,6 +47,7 @@ class OriginateAs(Action[None]):
             "Priority": "1",
             "Timeout": str(self.timeout_ms),
             "CallerID": self.caller_id,
+            "Variable": f"STEER_CASE={self.case}",
             "Async": "true",
         }
 
@@ -68,11 +73,14 @@ class CallbackDialler:
         seconds = int(self._clock().timestamp())
         return call_id(self._node, Uniqueid(f"callback-{seconds}.{next(_serials)}"))
 
-    async def dial(self, call: CallId, seat: str, number: str) -> None:
-        """Ring `seat`, then `number`. Returns once the seat's phone is being called; raises
-        `PbxUnavailable`, `PbxRefused` or `PbxTimeout`. Nothing is sent again."""
+    async def dial(self, call: CallId, seat: str, number: str, case: str) -> None:
+        """Ring `seat`, then `number`, about `case` if there is one.
+
+        Returns once the seat's phone is being called; raises `PbxUnavailable`, `PbxRefused` or
+        `PbxTimeout`. Nothing is sent again.
+        """
         uniqueid = call.partition(":")[2]
         action = OriginateAs(
-            f"PJSIP/{seat}", uniqueid, CONTEXT, number, self._ring_ms, f"<{number}>"
+            f"PJSIP/{seat}", uniqueid, CONTEXT, number, self._ring_ms, f"<{number}>", case
         )
         unwrap(await self._link.send(action), f"call-back to seat {seat}")

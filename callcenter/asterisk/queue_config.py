@@ -78,11 +78,11 @@ def render_queue(queue: QueuePlan) -> str:
 
 def sections(text: str) -> dict[str, str]:
     """The queues' sections in the text of a file that `render` made (or an earlier release)."""
-    starts = [(match.start(), match[1]) for match in _SECTION.finditer(text)]
-    ends = [start for start, _code in starts[1:]] + [len(text)]
+    found = list(_SECTION.finditer(text))
+    ends = [match.start() for match in found[1:]] + [len(text)]
     return {
-        code: text[start:end].rstrip("\n") + "\n"
-        for (start, code), end in zip(starts, ends, strict=True)
+        match[1]: text[match.start() : end].rstrip("\n") + "\n"
+        for match, end in zip(found, ends, strict=False)  # no section: one end too many
     }
 
 

@@ -2,7 +2,9 @@
 
 The PBX says in an event that something about a phone changed, but not all of it, so the event only
 asks for the whole list, once for however many came together. In between the list is taken again
-for the round-trip times, which change without an event. While there is no link nothing is known.
+for the round-trip times, which change without an event. Nor is there one when a seat is taken out
+of the PBX over ARI: who does that says so (`expect_changes`). While there is no link nothing is
+known.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ REFRESH_SECONDS = 15.0
 GATHER_SECONDS = 0.1
 """After a change: 750 phones that come back together cost some lists, not 750."""
 RETRY_SECONDS = 1.0
+EXPECTED_LISTS = 3
+"""Taken `RETRY_SECONDS` apart when a change is expected, until when it has been carried out."""
 LIST_SECONDS = 30.0
 
 Known = Mapping[Extension, Registration]
@@ -45,6 +49,7 @@ class Registrations:
         self._told: Known = {}
         """What the listeners know."""
         self._wake = asyncio.Event()
+        self._expected = 0
         self._listeners: list[Listener] = []
         self.lists = 0
         """Taken since the process began."""
@@ -65,6 +70,11 @@ class Registrations:
         """
         self._listeners.append(listener)
 
+    def expect_changes(self) -> None:
+        """Seats were changed, so phones may lose their registrations without an event."""
+        self._expected = EXPECTED_LISTS
+        self._wake.set()
+
     async def run(self) -> None:
         """Lists, one at a time, until cancelled."""
         seconds = REFRESH_SECONDS
@@ -78,7 +88,9 @@ class Registrations:
             if self._wake.is_set() and self.known is not None:
                 await asyncio.sleep(GATHER_SECONDS)
             self._wake.clear()
-            seconds = REFRESH_SECONDS if await self._take() else RETRY_SECONDS
+            quiet = await self._take() and not self._expected
+            self._expected = max(self._expected - 1, 0)
+            seconds = REFRESH_SECONDS if quiet else RETRY_SECONDS
 
     async def _on_login(self) -> None:
         self._wake.set()

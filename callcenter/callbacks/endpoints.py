@@ -22,9 +22,10 @@ from callcenter.callbacks.schemas import (
 )
 from callcenter.callbacks.service import Agent, CallbackService
 from callcenter.cases.schemas import Moment
+from callcenter.citizens import CitizensOf
 from callcenter.domain.callbacks import CallbackStatus, MissedReason
 from callcenter.domain.permissions import Permission
-from callcenter.errors import BadInput, Forbidden
+from callcenter.errors import BadInput
 
 router = APIRouter(prefix="/api/callbacks", tags=["call-backs"])
 
@@ -80,7 +81,7 @@ _PAGE: dict[int | str, dict[str, Any]] = {
 async def list_tasks(
     service: Service,
     config: Config,
-    who: Who,
+    citizens: CitizensOf,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1)] = 50,
     status: Annotated[CallbackStatus | None, Query()] = None,
@@ -97,11 +98,7 @@ async def list_tasks(
     missed_to: Annotated[Moment | None, Query(description="Exclusive.")] = None,
 ) -> Page[TaskOut]:
     """Pass `next` of a page as `cursor` to get the following one."""
-    if number is not None and not who.may(Permission.NUMBER_SEE):
-        raise Forbidden(
-            "you may not search by a citizen's number: who the citizen is, is hidden from you",
-            code="citizen_hidden",
-        )
+    citizens.may_search(number)
     wanted = TaskFilter(status, open, queue, number, reason, missed_from, missed_to)
     limit = min(limit, config.page_size_max)
     found = await service.page(wanted, before=_before(cursor), limit=limit + 1)
@@ -109,6 +106,12 @@ async def list_tasks(
     if len(found) > limit:
         last = found[limit - 1]
         after = encode_cursor(last.last_missed_at.isoformat(), last.id)
+    await citizens.was_listed(
+        "callback.list",
+        number=number,
+        cursor=cursor,
+        ids=[f"callback:{task.id}" for task in found[:limit]],
+    )
     return Page(items=[TaskOut.of(task) for task in found[:limit]], next=after)
 
 
@@ -132,24 +135,33 @@ async def list_mine(service: Service, me: Me) -> list[TaskDetailOut]:
 
 
 @router.post("/next", dependencies=[OWN], summary="Take the next one that is due")
-async def take_next(service: Service, me: Me) -> OfferOut:
+async def take_next(service: Service, me: Me, citizens: CitizensOf) -> OfferOut:
     """For an agent who is free. Those who asked for it while waiting come first, as soon as all
     who joined the queue before them have been served; those who gave up come when nobody waits in
     their queue. What the agent holds already is given again."""
-    return OfferOut.of(await service.next(me))
+    offer = await service.next(me)
+    if offer.task is not None:
+        await citizens.was_shown("callback.take", f"callback:{offer.task.task.id}")
+    return OfferOut.of(offer)
 
 
 @router.get("/{task_id}", dependencies=[READ], responses={**_ONE, **_NOT_FOUND})
-async def get_task(task_id: TaskId, service: Service) -> TaskDetailOut:
+async def get_task(task_id: TaskId, service: Service, citizens: CitizensOf) -> TaskDetailOut:
     """One call-back with its attempts and missed calls."""
-    return TaskDetailOut.with_parts(await service.get(task_id))
+    found = await service.get(task_id)
+    await citizens.was_shown("callback.read", f"callback:{task_id}")
+    return TaskDetailOut.with_parts(found)
 
 
 @router.post("/{task_id}/take", dependencies=[OWN], responses={**_ONE, **_STEP})
-async def take_task(task_id: TaskId, service: Service, me: Me) -> TaskDetailOut:
+async def take_task(
+    task_id: TaskId, service: Service, me: Me, citizens: CitizensOf
+) -> TaskDetailOut:
     """Take this one, whether or not it is due. It is free again when it is not finished within the
     setting callback_taken_minutes."""
-    return TaskDetailOut.with_parts(await service.take(task_id, me))
+    taken = await service.take(task_id, me)
+    await citizens.was_shown("callback.take", f"callback:{task_id}")
+    return TaskDetailOut.with_parts(taken)
 
 
 @router.post("/{task_id}/release", dependencies=[OWN], responses={**_ONE, **_STEP})

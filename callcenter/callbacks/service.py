@@ -9,7 +9,7 @@ of which nobody knows counts.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -54,8 +54,8 @@ class Dialler(Protocol):
         """The id of a call that is going to be dialled."""
         ...
 
-    async def dial(self, call: CallId, seat: str, number: str) -> None:
-        """Ring `seat`, then `number`."""
+    async def dial(self, call: CallId, seat: str, number: str, case: str) -> None:
+        """Ring `seat`, then `number`, about `case` if there is one."""
         ...
 
 
@@ -276,9 +276,9 @@ class CallbackService:
                     note="",
                 )
             )
-            number = task.number
+            number, case = task.number, task.case_number or ""
         try:
-            await self._dialler.dial(call, place, number)
+            await self._dialler.dial(call, place, number, case)
         except (PbxUnavailable, PbxRefused):
             async with self._database.writing() as session:
                 await repository.forget_attempt(session, call)
@@ -454,8 +454,3 @@ async def _found(session: AsyncSession, task_id: int) -> CallbackTask:
 async def _detail(session: AsyncSession, task: CallbackTask) -> TaskDetail:
     attempts = await repository.attempts_of(session, [task.id])
     return TaskDetail(task, attempts[task.id], await repository.calls_of(session, task.id))
-
-
-def ids_of(tasks: Collection[CallbackTask]) -> list[str]:
-    """The ids as texts, for the audit trail."""
-    return [str(task.id) for task in tasks]

@@ -179,17 +179,14 @@ def difference(
     membership ends before the seat goes and begins after it came. A place of a seat that is not
     wanted is not wanted either.
 
-    A queue that is `emptying` takes no more callers, and those who wait there are to be served: a
-    seat that works in other queues stays its member, and is on a break there when it is on one
-    elsewhere; nobody joins it.
+    A queue that is `emptying` takes no more callers, and those who wait there are to be served: its
+    members stay as long as they are wanted there or in any other queue, and are on a break there
+    when they are on one elsewhere; nobody joins it.
     """
     want = {seat.extension: seat for seat in seats}
-    wanted = {
-        (place.queue, place.extension): place
-        for place in places
-        if place.extension in want and place.queue not in emptying
-    }
-    wanted |= _staying(wanted, actual, emptying)
+    wanted = {(place.queue, place.extension): place for place in places if place.extension in want}
+    staying = _staying(wanted, actual, emptying)
+    wanted = {key: place for key, place in wanted.items() if key[0] not in emptying} | staying
     leave: list[Step] = []
     adjust: list[Step] = []
     join: list[Step] = []

@@ -180,25 +180,26 @@ def _seat_item(seat: Seat, state: SeatState, since: datetime | None) -> Item:
 
 def call_items(calls: Iterable[OpenCall], confidential: Collection[str]) -> Items:
     """Calls in progress, as the ledger has them."""
-    return {
-        one.call.id: {
-            "direction": one.call.direction.value,
+    made: dict[str, Item] = {}
+    for one in calls:
+        call = one.call
+        # The citizen's number, whichever side he is on: this field is masked, no other. In a call
+        # that a seat makes, the ledger's seat is the one who was reached: the citizen.
+        citizen, seat = call.caller_number, call.seat
+        if call.direction is Direction.OUTBOUND:
+            citizen, seat = call.called_number, call.caller_number
+        made[call.id] = {
+            "direction": call.direction.value,
             "state": "waiting" if one.waiting else "talking" if one.talking else "other",
-            # The citizen's number, whichever side he is on: this field is masked, no other.
-            "caller_number": (
-                one.call.called_number
-                if one.call.direction is Direction.OUTBOUND
-                else one.call.caller_number
-            ),
-            "caller_name": one.call.caller_name,
-            "queue": one.call.queue,
-            "seat": one.call.seat,
-            "started_at": moment(one.call.started_at),
-            "answered_at": moment(one.call.answered_at) if one.call.answered_at else None,
-            "confidential": one.call.id in confidential,
+            "caller_number": citizen,
+            "caller_name": call.caller_name,
+            "queue": call.queue,
+            "seat": seat,
+            "started_at": moment(call.started_at),
+            "answered_at": moment(call.answered_at) if call.answered_at else None,
+            "confidential": call.id in confidential,
         }
-        for one in calls
-    }
+    return made
 
 
 def moment(at: datetime) -> str:

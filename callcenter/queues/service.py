@@ -37,6 +37,7 @@ from callcenter.errors import BadInput, Conflict, NotFound
 from callcenter.queues import repository
 from callcenter.queues.first import first_menu, main_queue
 from callcenter.queues.models import Queue, QueueMenuKey, QueueNumber
+from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
@@ -172,6 +173,7 @@ class QueueService:
                     raise _queue_exists(plan.code)
                 await self._check(session, plan)
                 session.add(row)
+                await self._note(session, "queue.created", f"queue:{plan.code}", actor)
         except IntegrityError as error:
             # Another process was faster; on SQLite writers queue, so only a server database.
             raise _queue_exists(plan.code) from error
@@ -197,9 +199,11 @@ class QueueService:
             if not plan.enabled and code == self._main:
                 raise _main_queue(code, "disabled")
             await self._check(session, plan)
-            for name in changes:
+            changed = sorted(name for name in changes if getattr(before, name) != changes[name])
+            for name in changed:
                 setattr(row, name, getattr(plan, name))
             row.updated_at = self._clock()
+            await self._note(session, "queue.changed", f"queue:{code}", actor, fields=changed)
         _log.info("queue %s changed by=%s", code, actor)
         self._changed()
         return self._info(row)
@@ -223,6 +227,7 @@ class QueueService:
                     used_by=users,
                 )
             await session.delete(row)
+            await self._note(session, "queue.removed", f"queue:{code}", actor)
         _log.info("queue %s removed by=%s", code, actor)
         self._changed()
 
@@ -284,6 +289,7 @@ class QueueService:
                 if await repository.number(session, digits) is not None:
                     raise _number_exists(digits)
                 session.add(row)
+                await self._note(session, "number.created", f"number:{digits}", actor, queue=queue)
         except IntegrityError as error:
             raise _number_exists(digits) from error
         _log.info("number %s leads to queue %s by=%s", digits, queue, actor)
@@ -307,6 +313,7 @@ class QueueService:
             if note is not None:
                 row.note = note
             row.updated_at = self._clock()
+            await self._note(session, "number.changed", f"number:{digits}", actor, queue=row.queue)
         _log.info("number %s leads to queue %s by=%s", digits, row.queue, actor)
         self._changed()
         return self._number(row)
@@ -321,6 +328,7 @@ class QueueService:
             if row is None:
                 raise _no_number(digits)
             await session.delete(row)
+            await self._note(session, "number.removed", f"number:{digits}", actor)
         _log.info("number %s removed by=%s", digits, actor)
         self._changed()
 
@@ -339,6 +347,9 @@ class QueueService:
             if key.queue is not None:
                 _found(await repository.by_code(session, key.queue), key.queue)
             await session.merge(self._new_key(key))
+            await self._note(
+                session, "menu_key.changed", f"menu_key:{key.key}", actor, queue=key.queue
+            )
         _log.info("menu key %s leads to %s by=%s", key.key, key.queue or "voice message", actor)
         self._changed()
         return key
@@ -350,6 +361,7 @@ class QueueService:
             if row is None:
                 raise NotFound(f"menu key {key} leads nowhere", code="menu_key_not_found")
             await session.delete(row)
+            await self._note(session, "menu_key.removed", f"menu_key:{key}", actor)
         _log.info("menu key %s removed by=%s", key, actor)
         self._changed()
 
@@ -358,6 +370,12 @@ class QueueService:
     def _changed(self) -> None:
         for listener in self._listeners:
             listener()
+
+    async def _note(
+        self, session: AsyncSession, action: str, subject: str, actor: str, **facts: Any
+    ) -> None:
+        """Into the audit trail, in the transaction of the change."""
+        await record(session, Entry(action, subject, facts, actor), now=self._clock())
 
     def _new(self, plan: QueuePlan) -> Queue:
         now = self._clock()

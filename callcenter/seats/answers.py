@@ -43,6 +43,9 @@ class Present:
         """`seat` with what its phone does."""
         live = None if self._seats is None else self._seats.get(seat.extension, _NOT_IN_PBX)
         phone = self._phones.get(seat.extension)
+        if not seat.enabled:
+            # The PBX says nothing of an endpoint that it has no more; what was last known stays.
+            live, phone = live and _NOT_IN_PBX, None
         return SeatOut(
             extension=seat.extension,
             name=seat.name,

@@ -449,7 +449,8 @@ class ShiftService:
 
     def _touches(self, conflict: RotaConflict, first: date, last: date) -> bool:
         begins = conflict.starts.astimezone(self._zone).date()
-        ends = conflict.ends.astimezone(self._zone).date()
+        # What ends at midnight is not of the day that begins then.
+        ends = (conflict.ends - timedelta.resolution).astimezone(self._zone).date()
         return begins <= last and ends >= first
 
 

@@ -114,7 +114,8 @@ class _Stream:
 
     def close(self) -> None:
         self._reading.cancel()
-        self._writer.close()
+        # Not politely: over TLS that would wait for the other side, and we are gone.
+        self._writer.transport.abort()
 
     def _framed(self, data: bytes) -> bytes:
         return data

@@ -63,7 +63,9 @@ async def list_tokens(service: Service) -> list[TokenOut]:
 )
 async def make_token(body: TokenIn, service: Service) -> TokenMadeOut:
     """For a machine; it may do what its roles may. Shown in this answer and never again."""
-    return TokenMadeOut(name=body.name, token=await service.create(body.name, body.roles))
+    return TokenMadeOut(
+        name=body.name, token=await service.create(body.name, frozenset(body.roles))
+    )
 
 
 @router.delete(

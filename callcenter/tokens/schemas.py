@@ -16,7 +16,7 @@ _EXAMPLE: dict[str, JsonValue] = {
 }
 
 TokenName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Roles = Annotated[frozenset[Role], Field(min_length=1, max_length=len(Role))]
+Roles = Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
 
 
 class TokenOut(BaseModel):

@@ -100,7 +100,9 @@ async def list_users(
 async def make_user(body: UserIn, service: Service, who: Who) -> UserPasswordOut:
     """The one-time password is shown in this answer and never again; it must be changed at the
     first login."""
-    made = await service.create(body.login, name=body.name, roles=body.roles, actor=who.name)
+    made = await service.create(
+        body.login, name=body.name, roles=frozenset(body.roles), actor=who.name
+    )
     return UserPasswordOut(**dict(user_out(made.user)), password=made.password)
 
 
@@ -122,6 +124,8 @@ async def change_user(user_id: UserId, body: UserPatch, service: Service, who: W
     for name, value in values.items():
         if value is None:
             raise BadInput(f"{name}: leave it out, or say what it is", field=name)
+    if body.roles is not None:
+        values["roles"] = frozenset(body.roles)
     return user_out(await service.change(user_id, UserChanges(**values), actor=who.name))
 
 

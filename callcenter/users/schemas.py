@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    StrictBool,
     StringConstraints,
 )
 
@@ -31,7 +32,7 @@ Name = Annotated[
 ]
 Login = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(_no_nul)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LENGTH_MAX)]
-Roles = Annotated[frozenset[Role], Field(min_length=1, max_length=len(Role))]
+Roles = Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
 
 USER_EXAMPLE: dict[str, JsonValue] = {
     "id": 12,
@@ -109,7 +110,7 @@ class UserPatch(BaseModel):
 
     name: Name | None = None
     roles: Roles | None = None
-    enabled: bool | None = None
+    enabled: StrictBool | None = None
 
 
 class LoginIn(BaseModel):
@@ -149,7 +150,7 @@ class LogoutIn(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"everywhere": True}]}
     )
 
-    everywhere: bool = Field(False, description="All browsers, not only this one.")
+    everywhere: StrictBool = Field(False, description="All browsers, not only this one.")
 
 
 class LoggedOutOut(BaseModel):

@@ -179,7 +179,8 @@ class UserService:
             if after == before:
                 return before
             await session.flush()
-            await _an_admin_stays(session)
+            if _manages(before):
+                await _an_admin_stays(session)
             if before.enabled and not after.enabled:
                 await repository.end_sessions(session, user_id)
                 await repository.forget_devices(session, user_id)
@@ -232,9 +233,11 @@ class UserService:
                     f"{row.login} has logged in, and histories may name him; disable him instead",
                     code="user_has_history",
                 )
+            managed = _manages(info(row))
             await session.delete(row)
             await session.flush()
-            await _an_admin_stays(session)
+            if managed:
+                await _an_admin_stays(session)
             entry = Entry("user.removed", f"user:{row.login}", actor=actor)
             await record(session, entry, now=self._clock())
         _log.info("user %s removed by=%s", row.login, actor)
@@ -296,9 +299,12 @@ def _some(roles: frozenset[Role]) -> None:
         raise BadInput("roles: name one at least", code="no_roles")
 
 
+def _manages(user: UserInfo) -> bool:
+    return user.enabled and Role.ADMIN in user.roles
+
+
 async def _an_admin_stays(session: AsyncSession) -> None:
-    rows = await repository.enabled(session)
-    if not any(Role.ADMIN in roles_in(row.roles) for row in rows):
+    if not any(_manages(info(row)) for row in await repository.enabled(session)):
         raise Conflict(
             "nobody would be left who may manage people; make another admin first",
             code="last_admin",

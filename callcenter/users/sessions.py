@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from callcenter.actor import Actor
+from callcenter.actor import Actor, acting
 from callcenter.clock import Clock, utc_now
 from callcenter.config import Settings
 from callcenter.db.engine import Database
@@ -143,8 +143,8 @@ class SessionService:
         row.last_login_at = now
         token = await self._add_session(session, row.id, place, now)
         device = await self._remember(session, row.id, place, now)
-        entry = Entry("user.logged_in", f"user:{row.login}", {"address": place.address}, row.login)
-        await record(session, entry, now=now)
+        with acting(Actor(row.login, user_id=row.id, address=place.address)):
+            await record(session, Entry("user.logged_in", f"user:{row.login}"), now=now)
         return LoggedIn(info(row), token, csrf_of(token), device)
 
     async def _add_session(
@@ -219,9 +219,9 @@ class SessionService:
             if row is None:
                 _log.info("login failed for nobody we know, from %s", place.address)
                 return
-            data = {"address": place.address[:64]}
-            entry = Entry("user.login_failed", f"user:{row.login}", data, "stranger")
-            await record(session, entry, now=self._clock())
+            with acting(Actor("stranger", address=place.address)):
+                entry = Entry("user.login_failed", f"user:{row.login}")
+                await record(session, entry, now=self._clock())
 
     # -- knowing again ---------------------------------------------------------------------
 

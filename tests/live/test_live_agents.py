@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
@@ -28,6 +29,9 @@ SETTINGS = {
     "ring_no_answer_limit": 2,
     "queue_wrapup_seconds": 2,
     "queue_ring_seconds": 8,
+    # A caller is offered to nobody while he is told something.
+    "announce_position_seconds": 0,
+    "announce_voice_message_seconds": 0,
 }
 UNPLUGGED_SECONDS = 60
 """Until the PBX has noticed: it asks each phone every half a minute."""
@@ -124,8 +128,8 @@ class Floor:
         """Wait until the PBX has every place in its queues that was asked for up to now."""
 
         async def probe() -> bool:
-            health = await self.system.get("/healthz")
-            return bool(health["parts"]["seats"]["status"] == "ok")
+            metrics = (await self.system.api.get("/metrics")).text  # Health is a second old.
+            return re.search(r"^\S*seats_in_step 1(\.0)?$", metrics, re.MULTILINE) is not None
 
         await self.system.until(probe, 15)
 
@@ -191,6 +195,7 @@ async def test_a_waiting_caller_does_not_reach_a_seat_in_wrap_up(floor: Floor) -
     await stories.speak(out, taken)
     await taken.hang_up()  # The other side ends it this time.
     await agent.becomes("wrap_up")
+    await out.hang_up()  # He is asked for a score.
     # Who ends the wrap-up himself has the next caller at once.
     later, out = await stories.dial()
     await out.answered()

@@ -74,12 +74,12 @@ class MemberPause(Action[None]):
     reason: str = ""
 
     def headers(self) -> dict[str, str]:
-        return {
+        headers = {
             "Queue": self.queue,
             "Interface": self.interface,
             "Paused": "true" if self.paused else "false",
-            "Reason": self.reason,
         }
+        return {**headers, "Reason": self.reason} if self.reason else headers
 
     def result(self, answer: Answer) -> None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +25,30 @@ from tests.unit.app.running import Service, service
 APP = create_app(Settings(_env_file=None, home=Path("unused")), Secrets.make())
 
 
-def endpoints() -> list[APIRoute]:
-    """Every route below /api."""
+@dataclass(frozen=True)
+class Endpoint:
+    path: str
+    route: APIRoute
 
-    def walk(router: APIRouter) -> Iterator[APIRoute]:
+    @property
+    def methods(self) -> list[str]:
+        return sorted(self.route.methods or ())
+
+    def __str__(self) -> str:
+        return f"{self.methods[0]} {self.path}"
+
+
+def endpoints() -> list[Endpoint]:
+    """Everything below /api, also what a router includes."""
+
+    def walk(router: APIRouter, prefix: str) -> Iterator[Endpoint]:
         for route in router.routes:
             if isinstance(route, APIRoute):
-                yield route
-            elif (inner := getattr(route, "original_router", None)) is not None:
-                yield from walk(inner)
+                yield Endpoint(prefix + route.path, route)
+            elif (context := getattr(route, "include_context", None)) is not None:
+                yield from walk(context.included_router, prefix + context.prefix)
 
-    return [route for router in _ROUTERS for route in walk(router)]
-
-
-def methods(route: APIRoute) -> list[str]:
-    return sorted(route.methods or ())
+    return [endpoint for router in _ROUTERS for endpoint in walk(router, "")]
 
 
 def marks(route: APIRoute) -> list[Requires | Open]:
@@ -60,24 +70,24 @@ def test_the_walk_finds_all_that_the_service_answers() -> None:
         if path.startswith("/api")
     }
     walked = {
-        (method, re.sub(r":path\}", "}", route.path))
-        for route in endpoints()
-        if route.include_in_schema
-        for method in methods(route)
+        (method, re.sub(r":path\}", "}", endpoint.path))
+        for endpoint in endpoints()
+        if endpoint.route.include_in_schema
+        for method in endpoint.methods
     }
     assert walked == described
-    assert all(route.path.startswith("/api/") for route in endpoints())
+    assert all(endpoint.path.startswith("/api/") for endpoint in endpoints())
 
 
-@pytest.mark.parametrize("route", endpoints(), ids=lambda route: f"{methods(route)} {route.path}")
-def test_every_endpoint_names_its_permission_once(route: APIRoute) -> None:
-    found = marks(route)
+@pytest.mark.parametrize("endpoint", endpoints(), ids=str)
+def test_every_endpoint_names_its_permission_once(endpoint: Endpoint) -> None:
+    found = marks(endpoint.route)
     assert len(found) == 1, "dependencies=[requires(Permission.X)], once"
-    assert isinstance(found[0], Open) == (route.path in OPEN_PATHS)
+    assert isinstance(found[0], Open) == (endpoint.path in OPEN_PATHS)
 
 
 def test_no_path_is_open_that_has_no_route() -> None:
-    assert {route.path for route in endpoints()} >= OPEN_PATHS
+    assert {endpoint.path for endpoint in endpoints()} >= OPEN_PATHS
 
 
 @pytest.fixture
@@ -99,18 +109,18 @@ async def test_every_role_gets_through_the_doors_of_its_permissions_and_no_other
     seen: set[tuple[Role, bool]] = set()
     for role in Role:
         async with await running.machine(role) as client:
-            for route in endpoints():
-                mark = marks(route)[0]
+            for endpoint in endpoints():
+                mark = marks(endpoint.route)[0]
                 if isinstance(mark, Open):
                     continue
-                path = re.sub(r"\{[^}]*\}", "1", route.path)
-                for method in methods(route):
+                path = re.sub(r"\{[^}]*\}", "1", endpoint.path)
+                for method in endpoint.methods:
                     answer = await client.request(
                         method, path, json=None if method in ("GET", "HEAD") else {}
                     )
                     allowed = mark.permission in ROLE_PERMISSIONS[role]
                     expected = 409 if allowed else 403
-                    assert answer.status_code == expected, (role, method, route.path)
+                    assert answer.status_code == expected, (role, str(endpoint))
                     if method != "HEAD":  # which has no body
                         error = answer.json()["error"]
                         assert error["code"] == ("reached" if allowed else "forbidden")

@@ -196,9 +196,9 @@ class Pbx:
     def _pause(self, action: Fields) -> str:
         key, paused = (action["Queue"], action["Interface"]), action["Paused"] == "true"
         seat = action["Interface"].removeprefix("PJSIP/")
-        if not self._write(f"pause {_place(key[0], seat)} {paused} {action['Reason']}"):
+        reason = action.get("Reason", "")
+        if not self._write(f"pause {_place(key[0], seat)} {paused} {reason}".rstrip()):
             return error("no")(action)
-        reason = action["Reason"] if paused else ""
         self.members[key] |= {"paused": str(int(paused)), "reason": reason}
         return success()(action)
 
@@ -609,7 +609,7 @@ async def test_breaks_and_skills_are_brought_into_line(floor: QueueStage) -> Non
     await floor.have(plan(MAIN), at(QUEUE))
     floor.pbx.members[QUEUE, "PJSIP/8001"] |= {"paused": "1", "reason": "by hand", "penalty": "7"}
     written = await floor.have(plan(MAIN), at(QUEUE))
-    assert written == ["pause 8001 False ", "penalty 8001 0"]
+    assert written == ["pause 8001 False", "penalty 8001 0"]
     assert await floor.have(plan(MAIN), at(QUEUE, paused=True, reason="wrap_up", level=3)) == [
         "pause 8001 True wrap_up",
         "penalty 8001 2",

@@ -40,6 +40,29 @@ def test_a_seat_can_do_only_what_a_seat_may() -> None:
     assert endpoint["direct_media"] == "no"
 
 
+BROWSER_MEDIA = {"media_encryption": "dtls", "use_avpf": "yes", "ice_support": "yes"}
+
+
+def test_a_browser_is_spoken_to_as_one_and_a_sip_phone_as_one() -> None:
+    """An endpoint turns from the one into the other and back: each option is said both times, for
+    the PBX keeps what is not said (webrtc=yes sets options that webrtc=no would not take back)."""
+    sip = seat_objects(seat(), "zh").endpoint
+    browser = seat_objects(seat(browser=True), "zh").endpoint
+    assert sip.keys() == browser.keys()
+    assert browser.items() >= {"webrtc": "yes", "rtcp_mux": "yes", **BROWSER_MEDIA}.items()
+    assert sip.items() >= {**dict.fromkeys(BROWSER_MEDIA, "no"), "webrtc": "no"}.items()
+    same = {name for name in sip if sip[name] == browser[name]}
+    assert {"context", "auth", "aors", "allow", "direct_media", "callerid"} <= same
+
+
+def test_another_kind_of_phone_is_no_new_secret() -> None:
+    """Else the phone that just registered would be signed off."""
+    sip, browser = seat_objects(seat(), "zh"), seat_objects(seat(browser=True), "zh")
+    assert sip.fingerprint().secret == browser.fingerprint().secret
+    assert sip.fingerprint().options != browser.fingerprint().options
+    assert sip.aor == browser.aor
+
+
 def test_one_phone_at_a_seat_and_a_dead_one_is_noticed() -> None:
     aor = seat_objects(seat(), "zh").aor
     assert (aor["max_contacts"], aor["remove_existing"]) == ("1", "yes")

@@ -37,6 +37,7 @@ from callcenter.domain.ledger import (
     QueueVisitRow,
     VisitEnd,
 )
+from callcenter.trail.service import Entry
 
 NOW = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 WANG, LI = Agent("wang"), Agent("li")
@@ -54,10 +55,20 @@ class FakeDialler:
     def new_call(self) -> CallId:
         return CallId(f"pbx1:callback-1795408400.{next(self.serials)}")
 
-    async def dial(self, call: CallId, seat: str, number: str) -> None:
+    async def dial(self, call: CallId, seat: str, number: str, case: str) -> None:
         if self.fault is not None:
             raise self.fault
         self.dialled.append((call, seat, number))
+
+
+@dataclass
+class FakeTrail:
+    """Notes who read what."""
+
+    read: list[Entry] = field(default_factory=list)
+
+    async def note_read(self, entry: Entry) -> None:
+        self.read.append(entry)
 
 
 @dataclass
@@ -101,6 +112,7 @@ class House:
         self.live = FakeFloor()
         self.live.show()
         self.published: list[Change] = []
+        self.trail = FakeTrail()
         self.now = NOW
         self.callbacks = CallbackService(
             self.database,

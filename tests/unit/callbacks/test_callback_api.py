@@ -32,6 +32,7 @@ async def client_of(house: House, name: str, *roles: Role) -> AsyncIterator[Clie
     install_error_handlers(app)
     app.include_router(router)
     app.state.settings, app.state.callbacks = house.settings, house.callbacks
+    app.state.cases, app.state.trail = None, house.trail
     who = Actor(name, permissions_of(roles), frozenset(roles))
 
     async def gate(scope: Scope, receive: Receive, send: Send) -> None:
@@ -325,6 +326,21 @@ async def test_whole_numbers_are_for_those_who_may_see_them(house: House) -> Non
         search = await analyst.get("/api/callbacks", params={"number": NUMBER})
         assert code(search) == "citizen_hidden"
         assert code(await analyst.post("/api/callbacks/next")) == "forbidden"
+
+
+async def test_whoever_was_shown_a_whole_number_is_in_the_audit_trail(
+    house: House, supervisor: Client, wang: Client
+) -> None:
+    task = await house.missed()
+    await supervisor.get("/api/callbacks", params={"number": NUMBER})
+    await supervisor.get(f"/api/callbacks/{task.id}")
+    await wang.post("/api/callbacks/next")
+    actions = [entry.action for entry in house.trail.read]
+    assert actions == ["callback.list", "callback.read", "callback.take"]
+    assert NUMBER not in str(house.trail.read)
+    async with client_of(house, "sun", Role.ANALYST) as analyst:
+        await analyst.get(f"/api/callbacks/{task.id}")
+    assert len(house.trail.read) == 3
 
 
 async def test_an_operator_sees_his_own_and_not_the_list(house: House, wang: Client) -> None:

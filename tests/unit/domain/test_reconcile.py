@@ -198,16 +198,12 @@ def test_who_waits_in_a_queue_that_is_emptying_keeps_those_who_work(
     pbx.take_all(difference(want.seats, want.places, actual, emptying=OLD), want)
     before = {key for key, place in actual.places.items() if key[0] == "old" and place.dynamic}
     after = {key for key, place in pbx.places.items() if key[0] == "old" and place.dynamic}
-    at_work = {key[1] for key in want.by_key if key[0] != "old"}
-    assert after == {key for key in before if key[1] in at_work}, "nobody joins, nobody is lost"
+    wanted_at = {key[1]: place for key, place in sorted(want.by_key.items(), reverse=True)}
+    assert after == {key for key in before if key[1] in wanted_at}, "nobody joins or is lost"
     for key in after:
-        others = [
-            place.working
-            for other, place in sorted(want.by_key.items())
-            if other[1] == key[1] and other[0] != "old"
-        ]
-        if others[0] is not None:
-            assert pbx.places[key].paused == others[0].paused, "on a break here as elsewhere"
+        work = wanted_at[key[1]].working
+        if work is not None:
+            assert pbx.places[key].paused == work.paused, "on a break here as elsewhere"
             assert pbx.places[key].penalty == actual.places[key].penalty
 
 

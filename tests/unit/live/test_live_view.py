@@ -115,7 +115,7 @@ async def test_numbers_are_masked_in_snapshots_and_events() -> None:
     neighbours.floor = snapshot([CALLER, leg(ChannelState.UP, "b1")])
     call = call_row(1, MIDNIGHT, caller_number=NUMBER, queue="12345")
     dialled = replace(
-        call_row(2, MIDNIGHT, caller_number="8001", called_number=NUMBER),
+        call_row(2, MIDNIGHT, caller_number="8001", called_number=NUMBER, seat=NUMBER),
         direction=Direction.OUTBOUND,
     )
     service._book.take(LedgerChanges(calls=(call, dialled)))

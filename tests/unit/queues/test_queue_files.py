@@ -100,6 +100,7 @@ def test_sections_are_read_as_they_were_written() -> None:
         queue.code: render_queue(queue) for queue in (MAIN, ENGLISH, NIGHT)
     }
     assert sections("[12345](hotline)\n") == {"12345": "[12345](hotline)\n"}
+    assert sections("") == {}
 
 
 def test_a_queue_that_is_kept_stays_word_for_word() -> None:

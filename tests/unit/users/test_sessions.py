@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -287,17 +288,27 @@ async def test_what_was_typed_wrongly_is_kept_nowhere(running: Service) -> None:
     assert [row.subject for row in rows if row.action == "user.login_failed"] == ["user:wang"]
 
 
-async def test_too_many_at_once_are_sent_away_and_the_others_get_in(
+async def test_who_would_wait_behind_too_many_is_sent_away_and_the_others_get_in(
     running: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("callcenter.users.passwords.WAITING_MAX", 3)
-    people = [await running.person(f"user{serial}", Role.OPERATOR) for serial in range(6)]
-    answers = await asyncio.gather(*(one.log_in() for one in people))
-    outcomes = [answer.status_code for answer in answers]
-    assert set(outcomes) == {200, 429}
-    for answer in answers:
-        if answer.status_code == 429:
-            assert code(answer) == (429, "too_many_logins")
+    wang = await running.person("wang", Role.OPERATOR)
+    passwords = running.app.state.sessions._passwords
+    slow, verify = threading.Event(), passwords._verify
+
+    def held(password: str, kept: str | None) -> bool:
+        slow.wait(60)
+        return bool(verify(password, kept))
+
+    monkeypatch.setattr(passwords, "_verify", held)
+    waiting = [asyncio.create_task(passwords.verify("x", None)) for _ in range(3)]
+    await asyncio.sleep(0)  # all three have asked
+    answer = await wang.log_in()
+    assert code(answer) == (429, "too_many_logins")
+    assert answer.headers["retry-after"] == "3"
+    slow.set()
+    assert await asyncio.gather(*waiting) == [False] * 3
+    assert (await wang.log_in()).status_code == 200
 
 
 async def test_a_hash_of_other_parameters_is_renewed_at_the_next_login(running: Service) -> None:

@@ -1,0 +1,228 @@
+"""The live floor on a real PBX: snapshot + events = snapshot over HTTP, figures = the report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from callcenter.live.frames import read_difference
+from callcenter.live.view import apply, empty_view
+from callcenter.simulator.phone import Phone
+from tests.live.live_stories import Stories
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.timeout(90),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+
+class Screen:
+    """A browser that watches; `items` is what it holds."""
+
+    def __init__(self, lines: AsyncIterator[str], items: Any = None) -> None:
+        self.items: Any = items or empty_view()
+        self.kinds: list[str] = []
+        self.last_id = ""
+        self.number = 0
+        self._lines = lines
+
+    async def take(self) -> None:
+        """Take the next event."""
+        fields: dict[str, str] = {}
+        async for line in self._lines:
+            if not line and "data" in fields:
+                break
+            name, _, value = line.partition(": ")
+            if name:
+                fields[name] = value
+        data = json.loads(fields["data"])
+        if fields["event"] == "snapshot":
+            self.items = data["items"]
+        else:
+            self.items = apply(self.items, read_difference(data))
+        self.number, self.last_id = data["number"], fields["id"]
+        self.kinds.append(fields["event"])
+
+    async def sees(self, holds: Any, timeout: float = 10) -> Any:
+        """The first true answer of `holds` to what is shown."""
+        async with asyncio.timeout(timeout):
+            while not (found := holds(self.items)):
+                await self.take()
+        return found
+
+
+@asynccontextmanager
+async def watching(stories: Stories, last_id: str = "", items: Any = None) -> AsyncIterator[Screen]:
+    """A screen that is open."""
+    headers = {"Last-Event-ID": last_id} if last_id else {}
+    async with stories.system.api.stream("GET", "/api/live/stream", headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield Screen(answer.aiter_lines(), items)
+
+
+async def same_as_fresh(stories: Stories, screen: Screen) -> None:
+    """A fresh snapshot is what the screen holds, once it has taken what is in it."""
+    fresh = await stories.system.get("/api/live")
+    async with asyncio.timeout(10):
+        while screen.number < fresh["number"]:
+            await screen.take()
+        while screen.number > fresh["number"]:
+            fresh = await stories.system.get("/api/live")
+            while screen.number < fresh["number"]:
+                await screen.take()
+    assert screen.items == fresh["items"]
+
+
+async def same_as_report(stories: Stories) -> None:
+    """Once the ledger rests, today's figures are the report's."""
+    await stories.system.settle()
+
+    async def probe() -> bool:
+        report = await stories.system.get("/api/reports/day")
+        items = (await stories.system.get("/api/live"))["items"]
+        total = dict(items["today"]["total"])
+        shown = {"day": total.pop("day"), "total": total, "queues": items["queues"]}
+        return bool(shown == report)
+
+    await stories.system.until(probe, 5)
+
+
+def waiting(number: str) -> Any:
+    """Whether `number` waits, for `Screen.sees`."""
+    return lambda items: next(
+        (one for one in items["waiting"].values() if one["caller_number"] == number), None
+    )
+
+
+def seat_is(seat: Phone, *states: str) -> Any:
+    """Whether the seat is in one of `states`."""
+    return lambda items: items["seats"].get(seat.user, {}).get("state") in states
+
+
+async def test_a_call_from_the_first_ring_to_the_end_as_a_screen_sees_it(stories: Stories) -> None:
+    async with watching(stories) as screen:
+        await screen.take()
+        assert screen.kinds == ["snapshot"]
+        before = screen.items["today"]["total"]
+        seat = await stories.seat()
+        await screen.sees(seat_is(seat, "idle"))
+        citizen, out = await stories.dial()
+        taken = await seat.next_call(10)
+        found = await screen.sees(waiting(citizen.user))
+        assert (found["queue"], found["position"]) == ("12345", 1)
+        await screen.sees(seat_is(seat, "ringing"))
+        await same_as_fresh(stories, screen)
+        await taken.answer()
+        await stories.speak(out, taken)
+        await screen.sees(seat_is(seat, "talking"))
+        await screen.sees(lambda items: not items["waiting"])
+        call = await screen.sees(
+            lambda items: next(
+                (one for one in items["calls"].values() if one["state"] == "talking"), None
+            )
+        )
+        assert (call["caller_number"], call["seat"]) == (citizen.user, seat.user)
+        assert screen.items["seats"][seat.user]["since"] is not None
+        await same_as_fresh(stories, screen)
+        await out.hang_up()
+        await screen.sees(seat_is(seat, "idle"))
+        await screen.sees(lambda items: not items["calls"])
+        total = screen.items["today"]["total"]
+        assert total["answered"] == before["answered"] + 1
+        assert total["offered"] == before["offered"] + 1
+        await same_as_fresh(stories, screen)
+    await same_as_report(stories)
+    await stories.answered_story(citizen.user, seat.user)
+
+
+async def test_positions_and_the_one_who_gives_up(stories: Stories) -> None:
+    seat = await stories.seat()
+    seat.refuse_with = 486
+    async with watching(stories) as screen:
+        await screen.take()
+        first, one = await stories.dial()
+        await one.answered()
+        await screen.sees(waiting(first.user))
+        second, two = await stories.dial()
+        await two.answered()
+        behind = await screen.sees(waiting(second.user))
+        assert behind["position"] == 2
+        assert screen.items["today"]["total"]["waiting"] in (1, 2)
+        await one.hang_up()
+        await screen.sees(
+            lambda items: (found := waiting(second.user)(items)) and found["position"] == 1
+        )
+        await two.hang_up()
+        await screen.sees(lambda items: not items["waiting"])
+        missed = await screen.sees(
+            lambda items: items["callbacks"]["now"]["open"] >= 2 and items["callbacks"]["now"]
+        )
+        assert missed["queues"]["12345"] >= 2
+        await same_as_fresh(stories, screen)
+    await same_as_report(stories)
+
+
+async def test_a_line_that_breaks_goes_on_where_it_was(stories: Stories) -> None:
+    seat = await stories.seat()
+    async with watching(stories) as screen:
+        await screen.sees(seat_is(seat, "idle"))
+        last_id, items = screen.last_id, screen.items
+    talk = await stories.talk(seat)
+    async with watching(stories, last_id, items) as again:
+        await again.sees(seat_is(seat, "talking"))
+        assert set(again.kinds) == {"changes"}
+        await same_as_fresh(stories, again)
+    await talk.out.hang_up()
+    async with watching(stories, "00000000-1") as stranger:
+        await stranger.take()
+        assert stranger.kinds == ["snapshot"]
+    await stories.answered_story(talk.number, seat.user)
+
+
+async def test_the_service_comes_back_and_shows_the_same_day(stories: Stories) -> None:
+    seat = await stories.seat()
+    talk = await stories.talk(seat)
+    before = await stories.system.get("/api/live")
+    stories.system.kill("callcenter")
+    stories.system.begin("callcenter")
+    await stories.system.ready()
+    async with watching(stories, f"{before['epoch']}-{before['number']}") as screen:
+        await screen.take()
+        assert screen.kinds == ["snapshot"]
+        await screen.sees(seat_is(seat, "talking"))
+        await screen.sees(lambda items: len(items["calls"]) == 1)
+        assert screen.items["today"]["total"]["offered"] >= 1
+        await talk.out.hang_up()
+        await screen.sees(lambda items: not items["calls"])
+        await same_as_fresh(stories, screen)
+    await stories.answered_story(talk.number, seat.user)
+    await same_as_report(stories)
+
+
+async def test_the_pbx_goes_and_comes_and_no_old_picture_is_shown(stories: Stories) -> None:
+    async with watching(stories) as screen:
+        await screen.take()
+        await screen.sees(lambda items: items["pbx"]["link"]["up"])
+        stories.system.kill("asterisk")
+        await screen.sees(lambda items: not items["pbx"]["link"]["up"], 20)
+        assert (screen.items["seats"], screen.items["waiting"]) == ({}, {})
+        stories.system.begin("asterisk")
+        await screen.sees(lambda items: items["pbx"]["link"]["up"] and items["seats"], 40)
+    await stories.system.ready()
+    async with watching(stories) as screen:
+        await screen.take()
+        await same_as_fresh(stories, screen)
+
+
+async def test_without_a_token_nothing_is_told(stories: Stories) -> None:
+    async with httpx.AsyncClient(base_url=stories.system.api.base_url, trust_env=False) as stranger:
+        for path in ("/api/live", "/api/live/stream"):
+            assert (await stranger.get(path)).status_code == 401
