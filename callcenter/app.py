@@ -156,12 +156,17 @@ _ROUTERS: tuple[APIRouter, ...] = (
     callcenter.shifts.request_endpoints.swap_router,
     callcenter.forecast.endpoints.router,
     callcenter.users.session_endpoints.router,
-    callcenter.users.oidc_endpoints.router,
     callcenter.users.endpoints.router,
     callcenter.tokens.endpoints.router,
     callcenter.trail.endpoints.router,
 )
-"""Everything under ``/api``."""
+"""Everything under ``/api`` that needs a token or a session."""
+
+_OPEN_ROUTERS: tuple[APIRouter, ...] = (
+    callcenter.users.session_endpoints.open_router,
+    callcenter.users.oidc_endpoints.router,
+)
+"""Everything under ``/api`` that strangers may ask: logging in."""
 
 _TOKEN_DOC = HTTPBearer(
     auto_error=False, description="A token: in the home's api-token, or `callcenter token create`."
@@ -224,6 +229,8 @@ def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
     app.include_router(callcenter.shifts.rota_endpoints.feed_router)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(_TOKEN_DOC)], responses=_ERRORS)
+    for router in _OPEN_ROUTERS:
+        app.include_router(router, responses=_ERRORS)
     return app
 
 

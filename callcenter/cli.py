@@ -267,8 +267,9 @@ def rebuild() -> None:
         # The same features that follow the live reader, so that what they lack is made good.
         cases = import_module("callcenter.cases.service").CaseService(database, settings)
         media = import_module("callcenter.recordings.service").MediaService(database, settings)
+        callbacks = import_module("callcenter.callbacks.intake").CallbackIntake()
         module = import_module("callcenter.calls.rebuild")
-        return await module.rebuild(settings, database, say, (cases, media))
+        return await module.rebuild(settings, database, say, (cases, media, callbacks))
 
     show(with_database(settings, work), as_json=False)
 
@@ -338,6 +339,8 @@ def _plain(value: Any) -> Any:
         return asdict(value)
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, frozenset):
+        return sorted(value)
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     if hasattr(value, "isoformat"):

@@ -114,7 +114,10 @@ class Gate:
         if origin is None:
             return False
         ours = {headers.get("host", "").casefold(), self._public.casefold()} - {""}
-        return urlsplit(origin).netloc.casefold() not in ours
+        try:
+            return urlsplit(origin).netloc.casefold() not in ours
+        except ValueError:  # brackets that are no address
+            return True
 
 
 def bearer(header: str) -> str:

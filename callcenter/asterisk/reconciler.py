@@ -161,16 +161,17 @@ class Reconciler:
             except (PbxRefused, OSError) as error:
                 # The seats can be matched all the same, and the main queue is always there.
                 problems.append(f"queues: {error}")
+        there = known | old.serving
         places = [
-            place for place in _wanted_places(desired, members, self._main) if place.queue in known
+            place for place in _wanted_places(desired, members, self._main) if place.queue in there
         ]
-        actual = lists.actual(known | old.serving | old.ending)
+        actual = lists.actual(there | old.ending)
         steps = difference(seats, places, actual, emptying=old.serving)
         if steps:
             work = SeatWork(self._link, self._ari, objects, lists)
             problems += await work.carry_out(steps, self.counters)
             _log.info("reconciler: %d steps, %d problems", len(steps), len(problems))
-        if old.ending:
+        if old.ending and not problems:
             self._wake.set()  # Without members now, they go in the next round.
         return problems
 

@@ -120,7 +120,7 @@ def _offered(start: datetime, end: datetime) -> ColumnElement[bool]:
 
 
 def _bucket(column: Any) -> ColumnElement[int]:
-    """The number of the half-hour since 1970; rounded down on every database."""
+    """The number of the half-hour since 1970, rounded down; SQLite knows milliseconds only."""
     return cast(func.floor(extract("epoch", column) / HALF_HOUR), Integer)
 
 

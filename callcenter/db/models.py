@@ -11,8 +11,8 @@ import callcenter.opening.models
 import callcenter.queues.models
 import callcenter.recordings.models
 import callcenter.seats.models
-import callcenter.steering.models
 import callcenter.shifts.models
+import callcenter.steering.models
 import callcenter.tokens.models
 import callcenter.trail.models
 import callcenter.users.models  # noqa: F401

@@ -250,7 +250,7 @@ class OpenCall:
             return
         for other in self.talks:  # Whoever stepped aside for a consult has been replaced.
             if not other.over and other.parted_at is not None:
-                self.end_talk(other, other.parted_at, None)
+                self.end_talk(other, other.parted_at, other.leg.ordered)
         via = self._via(leg)
         leg.talk = talk = Talk(self, len(self.talks) + 1, leg, via, at)
         self.talks.append(talk)

@@ -17,7 +17,7 @@ give the same ledger, whatever the pieces they come in. Policy:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from callcenter.domain.call import OpenCall, is_seat_call
 from callcenter.domain.ids import Linkedid, Uniqueid, call_id
@@ -38,6 +38,9 @@ from callcenter.domain.steering import Mark
 
 LONGEST = timedelta(hours=24)
 """Four times the longest talk ever heard of; what is older has lost its end (a full disk)."""
+
+_LATER = datetime.max.replace(tzinfo=UTC)
+"""For a talk that goes on."""
 
 _CAUSES_OF_REFUSAL = frozenset({1, 3, 17, 18, 20, 21, 22, 27, 28, 34, 38, 41, 42, 44, 58, 88})
 """Q.850: the phone said no, or could not be reached. 0, 16, 19, 26, 127: we stopped ringing."""
@@ -276,7 +279,8 @@ class CallBook:
     @staticmethod
     def _who_hung_up(call: OpenCall) -> EndedBy | None:
         """Who hung up *first*: after a seat has, the caller still hears the question."""
-        if call.talks and call.talks[-1].ended_by is EndedBy.SEAT:
+        last = max(call.talks, key=lambda talk: talk.ended_at or _LATER, default=None)
+        if last is not None and last.ended_by is EndedBy.SEAT:
             return EndedBy.SEAT
         return call.hung_up_by or EndedBy.SYSTEM
 

@@ -78,9 +78,9 @@ class Steered:
 class Refusal:
     """Why a command makes no sense now: a stable code, a sentence, facts."""
 
-    code: str
     message: str
     facts: dict[str, Any] = field(default_factory=dict, hash=False)
+    code: str = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def talk_of_call(floor: Floor, anchor: Uniqueid, first_seat: int) -> Talk | Refu
     """The talk of the call whose first leg is `anchor`."""
     leg = floor.channels.get(anchor)
     if leg is None:
-        return Refusal("call_over", "the call is over; read it again")
+        return Refusal("the call is over; read it again", code="call_over")
     others = _parties(floor, leg)
     if _is_seat(leg, first_seat):
         citizens = [other for other in others if not _is_seat(other, first_seat)]
@@ -149,14 +149,14 @@ def talk_of_call(floor: Floor, anchor: Uniqueid, first_seat: int) -> Talk | Refu
 def talk_of_seat(floor: Floor, seat: str, first_seat: int) -> Talk | Refusal:
     """What `seat` talks in; the newest talk of a phone that holds another one back."""
     found: Talk | Refusal = Refusal(
-        "not_talking", f"seat {seat} talks with nobody now", {"seat": seat}
+        f"seat {seat} talks with nobody now", {"seat": seat}, code="not_talking"
     )
     for leg in sorted(_legs(floor, seat), key=lambda one: uniqueid_key(one.uniqueid)):
         if floor.consulting(leg.uniqueid):
             found = Refusal(
-                "consult_running",
                 f"seat {seat} consults somebody; complete or cancel that first",
                 {"seat": seat},
+                code="consult_running",
             )
             continue
         others = _parties(floor, leg)
@@ -200,29 +200,37 @@ def place_for(floor: Floor, supervisor: str, talk: Talk) -> Place | Refusal:
     """Whether the supervisor at seat `supervisor` can come into `talk`."""
     target = talk.seat.endpoint
     if supervisor == target:
-        return Refusal("own_call", f"seat {supervisor} is in this talk itself")
+        return Refusal(f"seat {supervisor} is in this talk itself", code="own_call")
     for leg in listeners(floor, target):
         if leg.endpoint == supervisor:
             if leg.state is ChannelState.UP:
                 return Place(leg)
             return Refusal(
-                "seat_busy",
                 f"seat {supervisor} is being called for this already; pick up",
                 {"seat": supervisor},
+                code="seat_busy",
             )
     return _free(floor, supervisor) or Place(None)
 
 
 def may_take_over(floor: Floor, supervisor: str, talk: Talk) -> Place | Refusal:
-    """Whether the supervisor can have the citizen in place of the seat."""
+    """Whether the supervisor can have the citizen in place of the seat. Of two who ask at once the
+    second one means the seat that has lost him already: he does not take him from the first."""
+    taken = steered(talk.seat.uniqueid)
+    if taken is not None and taken.use is LegUse.SPY:
+        return Refusal(
+            f"the supervisor at seat {talk.seat.endpoint} has taken this citizen over already",
+            {"seat": talk.seat.endpoint},
+            code="taken_over",
+        )
     if talk.outbound:
         return Refusal(
-            "not_inbound", "the seat made this call: it ends with the seat; barge in instead"
+            "the seat made this call: it ends with the seat; barge in instead", code="not_inbound"
         )
     if talk.parties > 2:
-        return Refusal("in_conference", "more than two are in this talk; barge in instead")
+        return Refusal("more than two are in this talk; barge in instead", code="in_conference")
     if held(floor, talk.seat.endpoint) is not None:
-        return Refusal("held", "the citizen is held; have the seat come back to him first")
+        return Refusal("the citizen is held; have the seat come back to him first", code="held")
     return place_for(floor, supervisor, talk)
 
 
@@ -232,7 +240,9 @@ def spying(floor: Floor, supervisor: str) -> Channel | Refusal:
         what = steered(leg.uniqueid)
         if what is not None and what.use is LegUse.SPY and not leg.bridge:
             return leg
-    return Refusal("not_spying", f"seat {supervisor} is in nobody's talk", {"seat": supervisor})
+    return Refusal(
+        f"seat {supervisor} is in nobody's talk", {"seat": supervisor}, code="not_spying"
+    )
 
 
 def waiting(floor: Floor, caller: Uniqueid) -> WaitingCaller | Refusal:
@@ -241,14 +251,14 @@ def waiting(floor: Floor, caller: Uniqueid) -> WaitingCaller | Refusal:
         for one in line:
             if one.uniqueid == caller:
                 return one
-    return Refusal("not_waiting", "this caller does not wait in a queue now; look again")
+    return Refusal("this caller does not wait in a queue now; look again", code="not_waiting")
 
 
 def may_go_first(floor: Floor, caller: Uniqueid) -> WaitingCaller | Refusal:
     """Whether he can be moved to the front."""
     found = waiting(floor, caller)
     if isinstance(found, WaitingCaller) and found.position == 1:
-        return Refusal("already_first", "this caller is the first in the queue")
+        return Refusal("this caller is the first in the queue", code="already_first")
     return found
 
 
@@ -260,11 +270,11 @@ def may_move(
     if isinstance(found, Refusal):
         return found
     if queue not in queues:
-        return Refusal("queue_not_found", f"there is no queue {queue}", {"queue": queue})
+        return Refusal(f"there is no queue {queue}", {"queue": queue}, code="queue_not_found")
     if found.queue == queue:
-        return Refusal("same_queue", f"this caller waits in {queue} already", {"queue": queue})
+        return Refusal(f"this caller waits in {queue} already", {"queue": queue}, code="same_queue")
     if rung_for(floor, found):
-        return Refusal("caller_rings", "a seat is ringing for this caller just now")
+        return Refusal("a seat is ringing for this caller just now", code="caller_rings")
     return found
 
 
@@ -293,9 +303,9 @@ def may_hold(floor: Floor, seat: str, first_seat: int) -> Talk | Refusal:
     if isinstance(talk, Refusal):
         return talk
     if talk.parties > 2:
-        return Refusal("in_conference", "in a conference nobody can be held; mute instead")
+        return Refusal("in a conference nobody can be held; mute instead", code="in_conference")
     if held(floor, seat) is not None:
-        return Refusal("held", f"seat {seat} holds the citizen already", {"seat": seat})
+        return Refusal(f"seat {seat} holds the citizen already", {"seat": seat}, code="held")
     return talk
 
 
@@ -303,7 +313,7 @@ def may_unhold(floor: Floor, seat: str, first_seat: int) -> tuple[Talk, Channel]
     """The talk to come back to, and the music's leg."""
     music = held(floor, seat)
     if music is None:
-        return Refusal("not_held", f"seat {seat} holds nobody", {"seat": seat})
+        return Refusal(f"seat {seat} holds nobody", {"seat": seat}, code="not_held")
     talk = talk_of_seat(floor, seat, first_seat)
     return talk if isinstance(talk, Refusal) else (talk, music)
 
@@ -319,12 +329,12 @@ def may_join(floor: Floor, seat: str) -> Channel | Refusal:
             if other.name.startswith("Local/") and other.name.endswith(";1")
         )
         if asked.state is not ChannelState.UP:
-            return Refusal("consult_not_answered", "the one who is asked has not answered yet")
+            return Refusal("the one who is asked has not answered yet", code="consult_not_answered")
         return leg
     return Refusal(
-        "no_consult",
         f"seat {seat} consults nobody: begin an attended transfer to the unit first",
         {"seat": seat},
+        code="no_consult",
     )
 
 
@@ -332,7 +342,7 @@ def may_hang_up(floor: Floor, seat: str) -> Channel | Refusal:
     """The leg of `seat` to end: the one that talks, else any."""
     legs = _legs(floor, seat)
     if not legs:
-        return Refusal("no_call", f"seat {seat} is in no call", {"seat": seat})
+        return Refusal(f"seat {seat} is in no call", {"seat": seat}, code="no_call")
     return max(legs, key=lambda one: (bool(one.bridge), uniqueid_key(one.uniqueid)))
 
 
@@ -365,12 +375,12 @@ def _free(floor: Floor, seat: str) -> Refusal | None:
     device = floor.devices.get(seat)
     if device is None or not device.reachable:
         return Refusal(
-            "seat_unreachable", f"the phone of seat {seat} is not registered", {"seat": seat}
+            f"the phone of seat {seat} is not registered", {"seat": seat}, code="seat_unreachable"
         )
     if _legs(floor, seat):
-        return Refusal("seat_busy", f"seat {seat} is in a call; end it first", {"seat": seat})
+        return Refusal(f"seat {seat} is in a call; end it first", {"seat": seat}, code="seat_busy")
     return None
 
 
 def _not_talking() -> Refusal:
-    return Refusal("not_talking", "no seat talks with the citizen now; look again")
+    return Refusal("no seat talks with the citizen now; look again", code="not_talking")

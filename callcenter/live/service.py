@@ -151,7 +151,7 @@ class LiveService:
     def note(self, change: Change) -> None:
         """Something that others published."""
         kind = change.topic.partition(".")[0]
-        if kind == "agent":
+        if kind in ("agent", "user"):
             self._stale.add("agents")
         elif kind == "callback":
             self._stale.add("callbacks")

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Query, Response, UploadFile, status
+from fastapi import APIRouter, Form, Query, Response, status
 
 from callcenter.access import Who
 from callcenter.domain.ids import Extension
 from callcenter.seats.answers import EXISTS, READ, WRITE, Bulk, Now, error_example
-from callcenter.seats.schemas import SeatRangeIn, SeatsMade, SheetOut, SheetProblemOut
+from callcenter.seats.schemas import (
+    SeatRangeIn,
+    SeatsMade,
+    SheetForm,
+    SheetOut,
+    SheetProblemOut,
+    SheetQuery,
+)
 from callcenter.seats.service import NewSeat
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -60,18 +67,18 @@ async def export_sheet(bulk: Bulk) -> Response:
     },
 )
 async def import_sheet(
-    file: Annotated[UploadFile, File(description="CSV, UTF-8 or GB 18030.")],
+    form: Annotated[SheetForm, Form(media_type="multipart/form-data")],
+    query: Annotated[SheetQuery, Query()],
     bulk: Bulk,
     now: Now,
     who: Who,
-    dry_run: Annotated[bool, Query(description="Only say what it would do.")] = False,
 ) -> SheetOut:
     """All of it or nothing. Columns: extension, name, enabled, in_queue, phones; of a seat that is
     there an empty cell changes nothing, and seats that are not in the sheet stay."""
-    done = await bulk.take(await file.read(), dry_run=dry_run, actor=who.name)
+    done = await bulk.take(await form.file.read(), dry_run=query.dry_run, actor=who.name)
     plan = done.plan
     return SheetOut(
-        dry_run=dry_run,
+        dry_run=query.dry_run,
         created=[str(Extension(seat.extension)) for seat in plan.new],
         changed=list(plan.changes),
         unchanged=plan.unchanged,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from fastapi import UploadFile
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -159,6 +160,22 @@ class SeatsMade(BaseModel):
     """Seats that were made together."""
 
     items: list[SeatSecretOut]
+
+
+class SheetQuery(BaseModel):
+    """How to take a sheet."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = Field(False, description="Only say what it would do.")
+
+
+class SheetForm(BaseModel):
+    """A sheet, as a browser's form or ``curl -F file=@seats.csv`` sends it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: UploadFile = Field(description="CSV, UTF-8 or GB 18030.")
 
 
 class SheetProblemOut(BaseModel):

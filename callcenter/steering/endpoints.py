@@ -74,7 +74,7 @@ _TALK: dict[int | str, dict[str, Any]] = {
     409: error(
         "Codes `call_over`, `not_talking`, `own_call`, `seat_busy`, `seat_unreachable`, `no_seat`,"
         " `steering_running`, `pbx_refused`; of a take-over also `not_inbound`, `in_conference`,"
-        " `held`.",
+        " `held`, `taken_over`.",
         "seat_busy",
         "seat 8002 is in a call; end it first",
     ),

@@ -152,7 +152,9 @@ class OperatorService:
             if held(self._do.floor, phone) is not None:
                 raise NotGiven(Conflict("come back to the citizen first", code="held", seat=phone))
             if await self._pbx.muted(talk) == on:
-                raise NotGiven(_already(phone, "muted" if on else "not_muted"))
+                raise NotGiven(
+                    _already(phone, code="muted") if on else _already(phone, code="not_muted")
+                )
             await self._pbx.mute(talk, on=on)
         return self._told(talk)
 
@@ -164,8 +166,11 @@ class OperatorService:
         async with self._do.doing(phone, what, f"seat:{phone}"):
             talk = self._talk(phone)
             if await self._pbx.recording_paused(talk) == on:
-                code = "recording_paused" if on else "recording_not_paused"
-                raise NotGiven(_already(phone, code))
+                raise NotGiven(
+                    _already(phone, code="recording_paused")
+                    if on
+                    else _already(phone, code="recording_not_paused")
+                )
             await self._pbx.pause_recording(talk, on=on)
         return self._told(talk)
 
@@ -225,5 +230,5 @@ def _first_of(leg: Channel) -> Uniqueid:
     return Uniqueid(leg.linkedid)
 
 
-def _already(seat: str, code: str) -> Conflict:
+def _already(seat: str, *, code: str) -> Conflict:
     return Conflict(f"seat {seat}: it is so already", code=code, seat=seat)

@@ -16,6 +16,8 @@ from callcenter.users.service import UserService
 from callcenter.users.sessions import LoggedIn, Session, SessionService
 
 router = APIRouter(prefix="/api", tags=["one's own account"])
+open_router = APIRouter(prefix="/api", tags=["one's own account"], dependencies=[OPEN])
+"""What strangers may ask."""
 
 SELF = [requires(Permission.SELF)]
 
@@ -57,10 +59,9 @@ _NO_PERSON = _error(
 )
 
 
-@router.post(
+@open_router.post(
     "/login",
     summary="Log in with a password",
-    dependencies=[OPEN],
     responses={
         401: _error(
             "Code `wrong_login`: it is not said which of the two is wrong.",

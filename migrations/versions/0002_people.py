@@ -37,7 +37,9 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
         sa.UniqueConstraint("login", name=op.f("uq_user_login")),
-        sa.UniqueConstraint("oidc_issuer", "oidc_subject", name=op.f("uq_user_oidc_issuer")),
+        sa.UniqueConstraint(
+            "oidc_issuer", "oidc_subject", name=op.f("uq_user_oidc_issuer_oidc_subject")
+        ),
     )
     op.create_table(
         "user_session",

@@ -76,8 +76,11 @@ def port_block() -> Iterator[int]:
     random.shuffle(blocks)
     for base in blocks:
         path = Path(tempfile.gettempdir()) / f"callcenter-live-{base}.lock"
-        with contextlib.suppress(OSError), path.open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with path.open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
             if _block_is_free(base):
                 yield base
                 return

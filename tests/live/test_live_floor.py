@@ -107,6 +107,15 @@ def seat_is(seat: Phone, *states: str) -> Any:
     return lambda items: items["seats"].get(seat.user, {}).get("state") in states
 
 
+def agent_is(user_id: str, state: str) -> Any:
+    """The agent, once he is in `state`, for `Screen.sees`."""
+    return lambda items: (
+        items["agents"].get(user_id)
+        if items["agents"].get(user_id, {}).get("state") == state
+        else None
+    )
+
+
 async def test_a_call_from_the_first_ring_to_the_end_as_a_screen_sees_it(stories: Stories) -> None:
     async with watching(stories) as screen:
         await screen.take()
@@ -220,6 +229,32 @@ async def test_the_pbx_goes_and_comes_and_no_old_picture_is_shown(stories: Stori
     async with watching(stories) as screen:
         await screen.take()
         await same_as_fresh(stories, screen)
+
+
+async def test_an_agent_is_on_the_floor_with_his_clock(stories: Stories) -> None:
+    seat = await stories.seat()
+    login = f"floor{seat.local_port}"
+    made = await stories.system.post("/api/users", login=login, name="王芳", roles=["operator"])
+    user_id = str(made.get("user", made)["id"])
+    async with watching(stories) as screen:
+        await screen.sees(lambda items: items["agents"].get(user_id, {}).get("state") == "offline")
+
+        async def state(**body: str) -> None:
+            await stories.system.post(f"/api/agents/{user_id}/state", **body)
+
+        await state(state="ready", seat=seat.user)
+        ready = await screen.sees(agent_is(user_id, "ready"))
+        assert (ready["name"], ready["seat"]) == ("王芳", seat.user)
+        talk = await stories.talk(seat)
+        talking = await screen.sees(agent_is(user_id, "talking"))
+        assert talking["since"] > ready["since"]
+        await talk.out.hang_up()
+        await screen.sees(agent_is(user_id, "wrap_up"))
+        await state(state="offline")
+        gone = await screen.sees(agent_is(user_id, "offline"))
+        assert (gone["seat"], gone["since"]) == (None, None)
+        await same_as_fresh(stories, screen)
+    await stories.answered_story(talk.number, seat.user)
 
 
 async def test_without_a_token_nothing_is_told(stories: Stories) -> None:

@@ -35,6 +35,15 @@ ENGLISH, ENGLISH_NUMBER = "english", "02166660001"
 class House(Floor):
     """Agents, and queues as an admin has them."""
 
+    async def matched(self) -> None:
+        """Wait until the PBX has everything that was asked for up to now."""
+
+        async def probe() -> bool:
+            metrics = (await self.system.api.get("/metrics")).text  # Health is a second old.
+            return re.search(r"(?m)^callcenter_seats_in_step 1", metrics) is not None
+
+        await self.system.until(probe, 15)
+
     async def queue(self, code: str, number: str, **fields: Any) -> None:
         """Make a queue with a direct number, unless there is one."""
         if (await self.system.api.get(f"/api/queues/{code}")).is_success:

@@ -15,9 +15,9 @@ import pytest
 from callcenter.calls.models import Call as CallRow
 from callcenter.simulator.call import Call
 from callcenter.simulator.phone import Phone
-from callcenter.simulator.sound import CALLER_HZ, SEAT_HZ
+from callcenter.simulator.sound import CALLER_HZ, RATE, SEAT_HZ, rms
 from tests.live.live_stories import Stories, Talk
-from tests.live.live_told import Told, told_about
+from tests.live.live_told import Told, sound_of, told_about
 
 pytestmark = [
     pytest.mark.live,
@@ -149,7 +149,7 @@ async def test_two_supervisors_steer_the_same_call(stories: Stories) -> None:
     winners = [answer for answer in answers if answer.is_success]
     assert len(winners) == 1, [answer.text for answer in answers]
     loser = next(answer for answer in answers if not answer.is_success)
-    assert code(loser) in ("steering_running", "seat_busy")
+    assert code(loser) in ("steering_running", "taken_over")
     won, lost = (ear, other_ear) if answers[0].is_success else (other_ear, ear)
     # Whoever listened to the seat leaves with the seat.
     await lost.ended()
@@ -210,7 +210,7 @@ async def test_who_waits_is_moved_to_the_front(stories: Stories) -> None:
     assert taken.caller == late.user
     await before.hang_up()
     await behind.hang_up()
-    await stories.answered_story(late.user, seat.user)
+    assert (await stories.told(late.user)).seats == [seat.user]
 
 
 async def test_who_waits_is_moved_to_another_queue_as_one_call(stories: Stories) -> None:
@@ -344,9 +344,6 @@ async def test_a_paused_recording_is_silent_and_says_where(stories: Stories) -> 
 
 def assert_silent_in(stories: Stories, told: Told, begin: int, end: int) -> None:
     """Between `begin` and `end` (ms) nobody is heard in the finished recording."""
-    from callcenter.simulator.sound import RATE, rms
-    from tests.live.live_told import sound_of
-
     file = told.media[0]
     assert abs(file.duration_ms - told.recordings[0].bridged_ms) < 1500
     margin = 400  # the packets that were on their way
@@ -434,3 +431,118 @@ async def test_seat_citizen_and_unit_in_one_talk(stories: Stories, leaves: str) 
     assert of_seat.ended_by == ("seat" if leaves == "seat" else "caller")
     assert len(told.cases) == 1
     await stories.whole_recording(told)
+
+
+# -- the link -----------------------------------------------------------------------------------
+
+
+class Wire:
+    """A wire to the PBX's AMI that can be cut: nothing is closed, nothing comes through."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._whole = asyncio.Event()
+        self._whole.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server
+
+    async def __aenter__(self) -> Wire:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+
+    @property
+    def port(self) -> int:
+        """Where to connect to."""
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def cut(self) -> None:
+        """From now on nothing comes through."""
+        self._whole.clear()
+
+    def mend(self) -> None:
+        """Connections made from now on work; those that were cut stay dead."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        self._whole.set()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._whole.wait()
+        theirs, ours = await asyncio.open_connection("127.0.0.1", self._target)
+        for source, sink in ((reader, ours), (theirs, writer)):
+            task = asyncio.create_task(self._pump(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                await self._whole.wait()
+                sink.write(data)
+        finally:
+            sink.close()
+
+
+async def test_ami_is_cut_for_30_seconds_under_load(stories: Stories) -> None:
+    system = stories.system
+    seat, chief, busy = await stories.seat(0), await stories.seat(1), await stories.seat(2)
+    environment = system.settings.home / "callcenter.env"
+    before = environment.read_text(encoding="utf-8")
+    ami = f"CALLCENTER_AMI_PORT={system.settings.ami_port}\n"
+    assert ami in before
+    async with Wire(system.settings.ami_port) as wire:
+        system.kill("callcenter")
+        environment.write_text(
+            before.replace(ami, f"CALLCENTER_AMI_PORT={wire.port}\n"), encoding="utf-8"
+        )
+        system.begin("callcenter")
+        try:
+            await system.ready()
+            chief.refuse_with = busy.refuse_with = 486
+            talk = await stories.talk(seat)
+            chief.refuse_with = busy.refuse_with = 0
+            await listening(stories, talk, chief)
+            wire.cut()
+            served = await calls_for(30, stories, busy)
+            # Calls went on; a command was refused, or its end is not known, but never hung.
+            refusal = await steer(stories, talk.number, "front")
+            assert code(refusal) in ("pbx_unavailable", "pbx_timeout")
+            wire.mend()
+
+            async def back() -> bool:
+                answer = await system.api.get("/api/own-call", params={"seat": seat.user})
+                return answer.is_success and bool(answer.json()["state"] == "talking")
+
+            await system.until(back, 40)
+            # What was before the cut is known again: who listens is found by his own leg.
+            taken = await steer(stories, talk.number, "take-over", seat=chief.user)
+            assert ok(taken)["done"]
+            await talk.taken.ended()
+            await talk.out.hang_up()
+            told = await stories.told(talk.number)
+            assert told.seats == [seat.user, chief.user]
+            assert len(served) >= 3
+            for number in served:
+                assert (await stories.told(number)).seats == [busy.user]
+        finally:
+            system.kill("callcenter")
+            environment.write_text(before, encoding="utf-8")
+            system.begin("callcenter")
+            await system.ready()
+
+
+async def calls_for(seconds: float, stories: Stories, seat: Phone) -> list[str]:
+    """Citizens call one after the other for `seconds`; who was served."""
+    served: list[str] = []
+    clock = asyncio.get_running_loop()
+    end = clock.time() + seconds
+    while clock.time() < end:
+        talk = await stories.talk(seat)
+        await talk.out.hang_up()
+        await talk.taken.ended()
+        served.append(talk.number)
+    return served

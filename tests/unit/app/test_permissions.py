@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 
 from callcenter.access import OPEN_PATHS, Open, Requires
 from callcenter.actor import Actor
-from callcenter.app import _ROUTERS, create_app
+from callcenter.app import _OPEN_ROUTERS, _ROUTERS, create_app
 from callcenter.config import Settings
 from callcenter.domain.permissions import ROLE_PERMISSIONS, Permission, Role
 from callcenter.errors import Conflict
@@ -48,7 +48,7 @@ def endpoints() -> list[Endpoint]:
             elif (context := getattr(route, "include_context", None)) is not None:
                 yield from walk(context.included_router, prefix + context.prefix)
 
-    return [endpoint for router in _ROUTERS for endpoint in walk(router, "")]
+    return [endpoint for router in (*_ROUTERS, *_OPEN_ROUTERS) for endpoint in walk(router, "")]
 
 
 def marks(route: APIRoute) -> list[Requires | Open]:

@@ -591,14 +591,21 @@ async def test_a_queue_that_nobody_waits_in_goes_after_its_members(floor: QueueS
 
 
 async def test_who_waits_in_a_queue_that_is_disabled_is_still_served(floor: QueueStage) -> None:
-    await floor.have(plan(MAIN, ENGLISH), at(QUEUE), at("english"), at("english", "8002"))
+    floor.wanted.append(seat("8003"))
+    await floor.have(
+        plan(MAIN, ENGLISH),
+        at(QUEUE), at("english"), at("english", "8002"), at("english", "8003"),
+    )  # fmt: skip
     floor.pbx.waiting["english"] = 1
-    # 8001 works on; 8002 has gone home.
-    await floor.have(plan(MAIN), at(QUEUE))
+    # 8001 works on elsewhere, 8003 still wants to serve it; 8002 has gone home.
+    await floor.have(plan(MAIN), at(QUEUE), at("english", "8003"))
     assert floor.pbx.queues == {QUEUE, "english"}
+    assert ("english", "PJSIP/8003") in floor.pbx.members
     assert ("english", "PJSIP/8001") in floor.pbx.members
     assert ("english", "PJSIP/8002") not in floor.pbx.members
-    written = await floor.have(plan(MAIN), at(QUEUE, paused=True, reason="lunch"))
+    written = await floor.have(
+        plan(MAIN), at(QUEUE, paused=True, reason="lunch"), at("english", "8003")
+    )
     assert written == ["pause 8001 True lunch", "pause 8001@english True lunch"]
     floor.pbx.waiting.clear()
     await floor.have(plan(MAIN), at(QUEUE))

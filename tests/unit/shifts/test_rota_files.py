@@ -108,7 +108,7 @@ async def test_a_file_is_taken_whole_or_not_at_all(desk: Office) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "line 1: the columns day, user_id, shift are missing"),
+        ("\n", "line 1: the columns day, user_id, shift are missing"),
         ("day,shift\n", "line 1: the columns user_id are missing"),
         (
             "day,user_id,shift\n25.11.2026,7,early\n",

@@ -66,7 +66,7 @@ class Issuer:
         )
 
     async def keys(self, _request: Request) -> Response:
-        return JSONResponse(KeySet(self.published or [self.key]).as_dict(private=False))
+        return JSONResponse(KeySet([*(self.published or [self.key])]).as_dict(private=False))
 
     async def token(self, request: Request) -> Response:
         form = {name: str(value) for name, value in (await request.form()).items()}

@@ -86,8 +86,8 @@ async def test_the_cookie_is_for_no_script_and_no_other_site(running: Service) -
         kept = str((await session.execute(text("SELECT * FROM user_session"))).all())
         kept += str((await session.execute(text("SELECT * FROM user_device"))).all())
         kept += str((await session.execute(text("SELECT * FROM user"))).all())
-    for cookie in admin.client.cookies.jar:
-        assert str(cookie.value) not in kept
+    for held in admin.client.cookies.jar:
+        assert str(held.value) not in kept
     assert running.secrets.admin_password not in kept
 
 
@@ -107,11 +107,7 @@ async def test_a_write_needs_the_csrf_token_and_comes_from_our_own_pages(
     url = "/api/blocklist"
     assert code(await wang.client.post(url, json=BLOCK)) == (403, "csrf_failed")
     for csrf in ("", "x", wang.csrf[:-1], "é" * 64):
-        answer = await wang.client.post(
-            url,
-            json=BLOCK,
-            headers={"X-CSRF-Token": csrf.encode()},  # type: ignore[dict-item]
-        )
+        answer = await wang.client.post(url, json=BLOCK, headers={b"X-CSRF-Token": csrf.encode()})
         assert code(answer) == (403, "csrf_failed")
     own = {"X-CSRF-Token": wang.csrf}
     for foreign in (
