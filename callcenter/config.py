@@ -278,7 +278,7 @@ class Settings(BaseSettings):
     )
     forecast_weeks: int = Field(8, ge=1, le=104, description="History; older calls tell less.")
     forecast_patience_seconds: float = Field(
-        120.0, gt=0, le=3600, description="Mean patience, until enough callers have given up."
+        120.0, ge=1, le=3600, description="Mean patience, until enough callers have given up."
     )
     forecast_shrinkage: float = Field(
         0.15, ge=0, lt=0.9, description="Share of a shift not at the seat: breaks, training."

@@ -68,13 +68,6 @@ RETRY_SECONDS = 1.0
 
 _RINGS = {RingEnd.ANSWERED: "ring_answered", RingEnd.NO_ANSWER: "ring_missed"}
 
-_SENTENCES = {
-    Refusal.AGENT_ELSEWHERE: "logged in at another seat: log out there first",
-    Refusal.AGENT_TALKING: "in a call: end it first",
-    Refusal.NOT_LOGGED_IN: "not logged in to a seat",
-    Refusal.NOT_IN_WRAP_UP: "there is no wrap-up to be ended",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class AgentInfo:
@@ -312,9 +305,7 @@ class AgentService:
         agent = self._agents.get(user_id) or Agent(since=self._clock())
         why = refusal(agent, command)
         if why is not None:
-            raise Conflict(
-                _SENTENCES[why], code=why.value, seat=agent.seat, state=agent.state.value
-            )
+            raise _refused(why, agent)
 
     async def _usable(self, seat: str) -> Extension:
         try:
@@ -548,6 +539,23 @@ class AgentService:
     def _tell(self) -> None:
         for listener in self._listeners:
             listener()
+
+
+def _refused(why: Refusal, agent: Agent) -> Conflict:
+    facts = {"seat": agent.seat, "state": agent.state.value}
+    match why:
+        case Refusal.AGENT_ELSEWHERE:
+            return Conflict(
+                f"logged in at seat {agent.seat}: log out there first",
+                code="agent_elsewhere",
+                **facts,
+            )
+        case Refusal.AGENT_TALKING:
+            return Conflict("in a call: end it first", code="agent_talking", **facts)
+        case Refusal.NOT_LOGGED_IN:
+            return Conflict("not logged in to a seat", code="not_logged_in", **facts)
+        case Refusal.NOT_IN_WRAP_UP:
+            return Conflict("there is no wrap-up to be ended", code="not_in_wrap_up", **facts)
 
 
 def _entry(user_id: int, effect: Effect, actor: str) -> Entry | None:

@@ -139,7 +139,7 @@ def by_erlang_c(demand: Demand, seats: int, within_seconds: float) -> Service:
 def by_erlang_a(
     demand: Demand, seats: int, within_seconds: float, patience_seconds: float
 ) -> Service:
-    """What callers get if each gives up after `patience_seconds` on average (above 0).
+    """What callers get if each gives up after `patience_seconds` on average (at least 1).
 
     The stationary shares of the birth-and-death process: with k calls in the system one comes at
     the rate of calls, and one goes at ``min(k, seats)/handle + max(k - seats, 0)/patience``. Who
@@ -148,8 +148,8 @@ def by_erlang_a(
     I the regularised incomplete beta function: the (j+1)-th of j+1+c departures, each at the rate
     of patience.
     """
-    if patience_seconds <= 0:
-        raise ValueError("patience_seconds must be above 0")
+    if patience_seconds < 1:
+        raise ValueError("patience_seconds must be at least 1")
     rate = demand.rate
     if rate <= 0:
         return Service(seats, 0.0, 1.0, 1.0, 0.0, 0.0)

@@ -55,7 +55,7 @@ ForecastMade = Annotated[ForecastService, Depends(_service)]
 TargetWanted = Annotated[Target, Depends(_target)]
 Patience = Annotated[
     float | None,
-    Query(gt=0, le=3600, description="Mean patience in seconds; by default as callers showed it."),
+    Query(ge=1, le=3600, description="Mean patience in seconds; by default as callers showed it."),
 ]
 
 

@@ -160,9 +160,9 @@ class ForecastService:
         workdays = (await self._opening.days()).workdays
         half_hours = await self._arrivals.half_hours(start, end)
         waiting = await self._arrivals.waiting(start, end)
-        measured = mean_patience(waiting.waited_seconds, waiting.gave_up)
+        measured = max(mean_patience(waiting.waited_seconds, waiting.gave_up) or 0.0, 1.0)
         is_measured = wanted.patience_seconds is None and waiting.gave_up >= GAVE_UP_ENOUGH
-        patience = wanted.patience_seconds or (measured if is_measured else None) or self._patience
+        patience = measured if is_measured else wanted.patience_seconds or self._patience
         shrinkage = self._shrinkage if wanted.shrinkage is None else wanted.shrinkage
         begin = self._day(half_hours[0].starts) if half_hours else today
         history = list(days_between(begin, today - timedelta(days=1)))

@@ -32,7 +32,9 @@ SPECIAL_DAYS_MAX = 2000
 """Five years of nothing but special days."""
 PERIOD_DAYS_MAX = 366
 
-Minute = Annotated[int, Field(ge=0, le=DAY_MINUTES, description="Minutes after midnight.")]
+Minute = Annotated[
+    int, Field(strict=True, ge=0, le=DAY_MINUTES, description="Minutes after midnight.")
+]
 
 
 def _no_nul(value: str) -> str:
@@ -58,7 +60,7 @@ class WeekSpan(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    weekday: int = Field(ge=0, lt=WEEK_DAYS, description="0 Monday … 6 Sunday.")
+    weekday: int = Field(strict=True, ge=0, lt=WEEK_DAYS, description="0 Monday … 6 Sunday.")
     opens: Minute
     closes: Minute
 
@@ -186,6 +188,7 @@ class HolidayRuleBody(BaseModel):
     closes: Minute | None = None
     moved_workday_as: int | None = Field(
         None,
+        strict=True,
         ge=0,
         lt=WEEK_DAYS,
         description="The weekday (0 Monday) whose spans a worked weekend has; null: its own.",

@@ -32,7 +32,7 @@ Words = Annotated[
     StringConstraints(strip_whitespace=True, max_length=500),
     AfterValidator(_no_nul),
 ]
-EntryId = Annotated[int, Field(ge=1, lt=2**31)]
+EntryId = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 
 
 class LeaveIn(BaseModel):

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    StrictBool,
     StringConstraints,
     model_validator,
 )
@@ -50,8 +51,8 @@ Name = Annotated[
     AfterValidator(_no_nul),
 ]
 Note = Annotated[str, Field(max_length=200), AfterValidator(_no_nul)]
-UserId = Annotated[int, Field(ge=1, lt=2**31)]
-ShiftId = Annotated[int, Field(ge=1, lt=2**31)]
+UserId = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
+ShiftId = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 
 _SHIFT: dict[str, JsonValue] = {
     "code": "night",
@@ -70,15 +71,18 @@ class ShiftBody(BaseModel):
 
     code: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", description="For files and programs.")
     name: Name
-    starts: int = Field(ge=0, lt=DAY_MINUTES, description="Minutes after midnight.")
+    starts: int = Field(strict=True, ge=0, lt=DAY_MINUTES, description="Minutes after midnight.")
     minutes: int = Field(
-        ge=1, le=LONGEST_SHIFT_MINUTES, description="How long; over midnight if it must."
+        strict=True,
+        ge=1,
+        le=LONGEST_SHIFT_MINUTES,
+        description="How long; over midnight if it must.",
     )
     kind: ShiftKind = Field(
         ShiftKind.SEAT,
         description="seat: takes calls, covers the line; duty: answers for it, covers no seat.",
     )
-    enabled: bool = True
+    enabled: StrictBool = True
 
     def to_domain(self) -> NewShift:
         """As the service takes it."""
@@ -124,7 +128,9 @@ class MemberBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     user_id: UserId
-    place: int = Field(ge=0, description="Where in the circle they are on the anchor's day.")
+    place: int = Field(
+        strict=True, ge=0, description="Where in the circle they are on the anchor's day."
+    )
 
 
 _ROTATION: dict[str, JsonValue] = {
@@ -146,9 +152,9 @@ class RotationBody(BaseModel):
     circle: list[ShiftId | None] = Field(
         min_length=1, max_length=PLACES_MAX, description="Shifts in turn; null is a day off."
     )
-    every_days: int = Field(1, ge=1, le=366, description="Days at each place.")
+    every_days: int = Field(1, strict=True, ge=1, le=366, description="Days at each place.")
     anchor: date = Field(description="Members are at their own `place` on this day.")
-    workdays_only: bool = Field(
+    workdays_only: StrictBool = Field(
         False, description="No shift on weekends and holidays; on a moved working day there is."
     )
     members: list[MemberBody] = Field(max_length=MEMBERS_MAX)
@@ -205,7 +211,7 @@ class GenerateBody(BaseModel):
 
     first: date = Field(alias="from")
     last: date = Field(alias="to", description="Included; 92 days at most.")
-    dry_run: bool = Field(False, description="Only say what would change.")
+    dry_run: StrictBool = Field(False, description="Only say what would change.")
 
 
 class GeneratedOut(BaseModel):
@@ -312,7 +318,7 @@ class EntryPatch(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"version": 1, "user_id": 8}]}
     )
 
-    version: int = Field(description="Of the entry as you read it.")
+    version: int = Field(strict=True, description="Of the entry as you read it.")
     user_id: UserId | None = None
     shift_id: ShiftId | None = None
     note: Note | None = None

@@ -55,6 +55,11 @@ class Agent:
         """Ready, on a break, offline."""
         await self._system.post(f"{self.path}/state", state=state, **more)
 
+    async def skilled(self, levels: dict[str, int]) -> None:
+        """Serves these queues so well."""
+        answer = await self._system.api.put(f"{self.path}/skills", json={"levels": levels})
+        answer.raise_for_status()
+
     async def now(self) -> Any:
         """As everybody sees him."""
         return await self._system.get(self.path)
@@ -273,6 +278,9 @@ class Everybody:
             self.agents[state], self.phones[state] = await floor.ready(index)
             await self.agents[state].set("break", reason="meeting")
             await floor.paused(self.phones[state].user, paused=True)
+        # The waiting caller is offered to nobody else, however long it takes.
+        queue = floor.system.settings.hotline_number
+        await self.agents["ready"].skilled({queue: 2})
         self.agents["unreachable"] = await floor.agent()
         await self.agents["unreachable"].sits_at(stories.system.prepared.seats[5].extension)
         await self._call("wrap_up")
@@ -386,8 +394,7 @@ async def test_the_right_people_first(floor: Floor) -> None:
     second, second_phone = await floor.ready(0)
     first, first_phone = await floor.ready(1)
     for agent, level in ((first, 1), (second, 2)):
-        answer = await system.api.put(f"{agent.path}/skills", json={"levels": {queue: level}})
-        answer.raise_for_status()
+        await agent.skilled({queue: level})
     await floor.matched()
     # The other seat would be the next in turn; it is asked once the first one is busy.
     talk = await stories.talk(first_phone)

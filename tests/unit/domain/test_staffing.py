@@ -315,3 +315,10 @@ def test_people_for_seats(seats: int, shrinkage: float, people: int) -> None:
 def test_patience_is_all_waiting_by_those_who_gave_up() -> None:
     assert mean_patience(1200, 10) == 120
     assert mean_patience(1200, 0) is None
+
+
+@pytest.mark.parametrize("patience", [0, -1, 5e-324, 0.9])
+def test_patience_of_less_than_a_second_is_refused(patience: float) -> None:
+    """The least that a float can hold made a rate without end, and a loop with it."""
+    with pytest.raises(ValueError, match="at least 1"):
+        by_erlang_a(Demand(1, 10), 0, 15, patience)

@@ -314,6 +314,7 @@ async def test_days_that_cannot_be_forecast(desk: Desk, first: str, last: str) -
         {"connect_share": 1.5},
         {"weeks": 0},
         {"patience_seconds": 0},
+        {"patience_seconds": 5e-324},
         {"shrinkage": 1},
         {"within_seconds": "nan"},
         {"patience_seconds": "nan"},
