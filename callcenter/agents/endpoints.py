@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, status
@@ -26,6 +26,7 @@ from callcenter.api import Page, error_body
 from callcenter.domain.agents import BeReady, EndWrapUp, TakeBreak
 from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput, Forbidden
+from callcenter.moments import CityDay
 
 router = APIRouter(prefix="/api/agents", tags=["agents"])
 
@@ -62,7 +63,7 @@ Reasons = Annotated[BreakReasons, Depends(_reasons)]
 History = Annotated[AgentHistory, Depends(_history)]
 Me = Annotated[int, Depends(_me)]
 UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-Day = Annotated[date | None, Query(description="The city's day; today if left out.")]
+Day = Annotated[CityDay | None, Query(description="The city's day; today if left out.")]
 From = Annotated[AwareDatetime, Query(alias="from", description="Inclusive.")]
 To = Annotated[AwareDatetime, Query(alias="to", description="Exclusive; at most 31 days later.")]
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -19,15 +16,7 @@ from pydantic import (
 )
 
 from callcenter.citizens import shown_number
-
-_NUMBER = re.compile(r"\s*[-+]?[0-9._eE]+\s*")
-
-
-def _not_a_number(value: object) -> object:
-    # Else 20261231 would be a day of 1970, in seconds.
-    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
-        raise ValueError("write it as 2026-12-31T16:00:00Z")
-    return value
+from callcenter.moments import Moment
 
 
 def _no_nul(value: str) -> str:
@@ -36,14 +25,6 @@ def _no_nul(value: str) -> str:
     return value
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:  # the first or last hours that a datetime can hold
-        raise ValueError("out of range") from error
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_in_utc)]
 Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),

@@ -21,11 +21,11 @@ from callcenter.callbacks.schemas import (
     TaskOut,
 )
 from callcenter.callbacks.service import Agent, CallbackService
-from callcenter.cases.schemas import Moment
 from callcenter.citizens import CitizensOf
 from callcenter.domain.callbacks import CallbackStatus, MissedReason
 from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
+from callcenter.moments import Moment
 
 router = APIRouter(prefix="/api/callbacks", tags=["call-backs"])
 

@@ -18,7 +18,6 @@ from pydantic import (
 from callcenter.access import present_actor
 from callcenter.callbacks.models import CallbackAttempt, CallbackTask
 from callcenter.callbacks.service import Dialled, Offer, TaskDetail
-from callcenter.cases.schemas import Moment
 from callcenter.domain.callbacks import (
     CallbackOutcome,
     CallbackResult,
@@ -28,6 +27,7 @@ from callcenter.domain.callbacks import (
 from callcenter.domain.cases import NUMBER
 from callcenter.domain.masking import mask_number
 from callcenter.domain.permissions import Permission
+from callcenter.moments import Moment
 
 ATTEMPT_EXAMPLE: dict[str, JsonValue] = {
     "serial": 1,

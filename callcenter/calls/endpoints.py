@@ -13,12 +13,12 @@ from callcenter.calls.models import Call
 from callcenter.calls.reading import CallFilter
 from callcenter.calls.schemas import CALL_EXAMPLE, DETAIL_EXAMPLE, CallDetailOut, CallOut
 from callcenter.calls.service import CallService
-from callcenter.cases.schemas import Moment
 from callcenter.cases.service import CaseService
 from callcenter.citizens import CitizensOf
 from callcenter.domain.ledger import Direction, Outcome
 from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
+from callcenter.moments import Moment
 
 router = APIRouter(prefix="/api/calls", tags=["calls"])
 

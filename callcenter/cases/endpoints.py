@@ -22,7 +22,6 @@ from callcenter.cases.schemas import (
     CaseOut,
     CasePatch,
     MediaOfCase,
-    Moment,
 )
 from callcenter.cases.service import CaseChanges, CaseDetail, CaseService, CaseStep
 from callcenter.citizens import Citizens, CitizensOf, citizen_hidden, may, shown_data
@@ -31,6 +30,7 @@ from callcenter.domain.masking import NAME_FIELDS, NUMBER_FIELDS
 from callcenter.domain.media import MediaKind
 from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
+from callcenter.moments import Moment
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
 

@@ -15,11 +15,11 @@ from callcenter.domain.ledger import CallRow
 from callcenter.domain.media import MediaKind, MediaStatus
 from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
+from callcenter.moments import Moment
 from callcenter.recordings.repository import MediaFilter
 from callcenter.recordings.schemas import (
     RECORDING_EXAMPLE,
     REMOVAL_EXAMPLE,
-    Moment,
     RecordingOut,
     RemovalOut,
 )

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from typing import Annotated
-
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -18,25 +12,6 @@ from pydantic import (
 
 from callcenter.citizens import AboutCitizen
 from callcenter.domain.media import MediaKind, MediaStatus
-
-_NUMBER = re.compile(r"\s*[-+]?[0-9._eE]+\s*")
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:  # the first or last hours that a datetime can hold
-        raise ValueError("out of range") from error
-
-
-def _not_a_number(value: object) -> object:
-    # Else 20261124 would be a day of 1970, in seconds.
-    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
-        raise ValueError("write it as 2026-11-24T03:57:04Z")
-    return value
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_in_utc)]
 
 _AUDIO_EXAMPLE: dict[str, JsonValue] = {
     "status": "ready",

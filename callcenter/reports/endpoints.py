@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -10,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from callcenter.access import requires
 from callcenter.api import error_body
 from callcenter.domain.permissions import Permission
+from callcenter.moments import CityDay
 from callcenter.reports.schemas import DAY_EXAMPLE, DayOut
 from callcenter.reports.service import ReportService
 
@@ -50,7 +50,7 @@ _DAY: dict[int | str, dict[str, Any]] = {
 async def day_report(
     service: Service,
     day: Annotated[
-        date | None, Query(description="On the city's clock; today if left out.")
+        CityDay | None, Query(description="On the city's clock; today if left out.")
     ] = None,
 ) -> DayOut:
     """Counted from the ledger; of today, equal to what the live floor shows."""

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    model_validator,
+)
 
 from callcenter.citizens import shown_number
 from callcenter.domain.steering import LineState, SpyMode
@@ -64,7 +72,7 @@ class LineIn(_In):
 class AnnouncementIn(_In):
     """What callers hear before they wait."""
 
-    on: bool
+    on: StrictBool
 
 
 class SteeredOut(BaseModel):

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from callcenter.access import requires
 from callcenter.api import Config, Page, decode_cursor, encode_cursor
-from callcenter.cases.schemas import Moment
 from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
+from callcenter.moments import Moment
 from callcenter.trail.repository import TrailFilter
 from callcenter.trail.schemas import ENTRY_EXAMPLE, TrailOut
 from callcenter.trail.service import Trail

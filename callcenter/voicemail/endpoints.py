@@ -13,8 +13,8 @@ from callcenter.calls.audio_rows import VoiceMessageFilter
 from callcenter.citizens import CitizensOf
 from callcenter.domain.media import MediaKind, MediaStatus
 from callcenter.domain.permissions import Permission
+from callcenter.moments import Moment
 from callcenter.recordings.endpoints import audio_facts, call_of, media_key
-from callcenter.recordings.schemas import Moment
 from callcenter.recordings.service import MediaService
 from callcenter.recordings.serving import (
     AUDIO_RESPONSES,

@@ -77,6 +77,7 @@ def open_hours(week: Week, special_days: SpecialDays) -> list[bool]:
         day = FIRST + timedelta(days=offset)
         if day in special_days:
             special = special_days[day]
+            assert special is None or isinstance(special, Span)
             spans = [] if special is None else [special]
         elif not any(week):
             spans = [ALL_DAY]
