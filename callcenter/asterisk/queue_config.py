@@ -110,6 +110,8 @@ def _plan(queue: QueuePlan, plan: PbxQueues) -> list[str]:
         f"Set(CC_QUEUE_WAIT={queue.wait_limit_seconds})",
         f"Set(CC_QUEUE_LANGUAGE={queue.language})",
         f"Set(CC_QUEUE_OVERFLOW={plan.overflow.get(queue.code, '')})",
+        # At first the best people alone; queuerules.conf widens.
+        "Set(QUEUE_MAX_PENALTY=0)",
         "Return()",
     ]
 

@@ -149,8 +149,9 @@ class Reconciler:
         for seat in desired:
             made = objects[seat.extension] = seat_objects(seat, self._language)
             seats.append(WantedSeat(seat.extension, made.fingerprint()))
-        members = None if self._members is None else await self._members()
         lists = await read_lists(self._link)
+        # After the lists: an agent's pause that was set in between must not be taken back.
+        members = None if self._members is None else await self._members()
         problems: list[str] = []
         known, old = frozenset({self._main}), OldQueues()
         if self._queues is not None:

@@ -159,6 +159,7 @@ def test_every_number_and_key_and_transfer_leads_to_its_queue() -> None:
         "CC_QUEUE_WAIT=90",
         "CC_QUEUE_LANGUAGE=en",
         "CC_QUEUE_OVERFLOW=12345",
+        "QUEUE_MAX_PENALTY=0",
         "",
     ]
     assert plans["12345"][2] == "CC_QUEUE_OVERFLOW="
