@@ -284,6 +284,8 @@ class OpenCall:
         if pending is None:
             return Via.QUEUE if queued else Via.DIRECT
         pending.taken = True
+        # The PBX names no target where the consult's own channel was gone already.
+        pending.target = pending.target or leg.party
         if pending.how is TransferEnd.FAILED:
             return Via.QUEUE if queued else Via.DIRECT
         back = leg.party == pending.from_seat and not queued
@@ -349,6 +351,7 @@ class OpenCall:
                 talk.via = Via.ATTENDED
                 made.taken = True
                 made.how = TransferEnd.COMPLETED
+                made.target = made.target or talk.leg.party
                 self.touch(talk)
                 self.touch(made)
 

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from callcenter.simulator.phone import Phone
+from callcenter.simulator.sound import SEAT_HZ
 from tests.live.live_stories import Stories
 from tests.live.live_told import Told
 
@@ -79,6 +80,7 @@ async def test_a_seat_consults_an_allowed_number_and_leaves(stories: Stories) ->
         await asked.answer()
         asked.say(stories.seat_voice, repeat=True)
         await asking
+        await talk.taken.hears(SEAT_HZ)
         await stories.transfer_step(talk.number, "complete")
         await stories.speak(talk.out, asked)
         await talk.out.hang_up()
