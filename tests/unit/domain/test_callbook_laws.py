@@ -180,3 +180,15 @@ def test_a_clock_set_back_never_ends_anything_before_it_began() -> None:
     for one in changes.calls:
         assert one.ended_at is not None
         assert one.ended_at >= one.started_at
+
+
+def test_a_transfer_whose_target_channel_is_gone_is_named_by_whom_the_citizen_met() -> None:
+    text = (
+        journal("attended_ami_complete")
+        .decode()
+        .replace(
+            '""transfer_target_channel_uniqueid"":""',
+            '""transfer_target_channel_uniqueid"":""gone-',
+        )
+    )
+    assert [transfer.target for transfer in told(text).transfers] == ["8002"]
