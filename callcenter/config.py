@@ -81,8 +81,9 @@ class Settings(BaseSettings):
     sip_port: Port = 5060
     sip_tls_port: PortOrOff = 5061
     """Phones that speak SIP over TLS; 0 turns it off."""
-    wss_port: PortOrOff = 8089
-    """Browser phones: SIP over WebSocket over TLS, on `sip_bind`; 0 turns it off."""
+    wss_port: PortOrOff = 0
+    """Browser phones: SIP over WebSocket over TLS, on `sip_bind`. Off (0) unless somebody wants
+    them: the same port of the PBX answers ARI too, and ARI belongs on loopback."""
     tls_certificate: str = Field("", description="PEM file, with its chain; empty: self-signed.")
     tls_key: str = Field("", description="PEM file of its private key, without a passphrase.")
     webrtc_url: str = Field(

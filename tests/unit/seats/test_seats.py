@@ -70,7 +70,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    settings = Settings(home=tmp_path, seats=3)
+    settings = Settings(home=tmp_path, seats=3, wss_port=8089)
     await upgrade_async(settings.db_url)
     database = Database(settings.db_url)
     app = FastAPI()
@@ -510,7 +510,7 @@ async def test_a_seat_that_may_have_no_browser_gets_none(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("settings", "host", "wanted"),
     [
-        ({}, "[2001:db8::1]", ["wss://[2001:db8::1]:8089/ws"]),
+        ({"wss_port": 8089}, "[2001:db8::1]", ["wss://[2001:db8::1]:8089/ws"]),
         ({"wss_port": 0}, "localhost", ["ws://127.0.0.1:8088/ws"]),
         ({"wss_port": 0}, "hotline.example", []),
         ({"webrtc_url": "wss://phones.example/ws"}, "localhost", ["wss://phones.example/ws"]),

@@ -38,8 +38,9 @@ def etc(tmp_path: Path, **settings: Any) -> Path:
     return made.asterisk_dir / "etc"
 
 
-def test_tls_and_browser_phones_are_there_unless_turned_off(tmp_path: Path) -> None:
-    on = etc(tmp_path)
+def test_tls_is_there_unless_turned_off_and_browser_phones_if_wanted(tmp_path: Path) -> None:
+    assert Settings(_env_file=None).wss_port == 0
+    on = etc(tmp_path, wss_port=8089)
     assert "[transport-tls]" in (on / "pjsip_tls.conf").read_text(encoding="utf-8")
     assert (tmp_path / "home" / "tls" / "key.pem").exists()
     off = etc(tmp_path, sip_tls_port=0, wss_port=0)
@@ -51,7 +52,7 @@ def test_ari_stays_on_loopback_whatever_phones_use() -> None:
     for settings in ({}, {"sip_bind": "192.0.2.1"}, {"wss_port": 0}):
         http = section("http", **settings)
         assert http["bindaddr"] == "127.0.0.1"
-    assert section("http", sip_bind="192.0.2.1")["tlsbindaddr"] == "192.0.2.1:8089"
+    assert section("http", sip_bind="192.0.2.1", wss_port=8089)["tlsbindaddr"] == "192.0.2.1:8089"
     assert section("http", wss_port=0) == {
         "tlsenable": "no",
         "bindaddr": "127.0.0.1",
@@ -61,7 +62,7 @@ def test_ari_stays_on_loopback_whatever_phones_use() -> None:
 
 def test_the_files_of_the_admin_are_named() -> None:
     own = {"tls_certificate": "/c.pem", "tls_key": "/k.pem"}
-    tls, http = section("tls-transport", **own), section("http", **own)
+    tls, http = section("tls-transport", **own), section("http", wss_port=8089, **own)
     assert (tls["cert_file"], tls["priv_key_file"]) == ("/c.pem", "/k.pem")
     assert (http["tlscertfile"], http["tlsprivatekey"]) == ("/c.pem", "/k.pem")
     assert tls["bind"] == "0.0.0.0:5061"
