@@ -63,6 +63,13 @@ _STEP: dict[int | str, dict[str, Any]] = {
         "wangfang has call-back 17; ask for the next one",
     ),
 }
+_BUSY: dict[int | str, dict[str, Any]] = {
+    409: _error(
+        "The agent works on a call.",
+        "agent_busy",
+        "finish the call first, then ask for a call-back",
+    )
+}
 _ONE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The call-back.",
@@ -134,7 +141,7 @@ async def list_mine(service: Service, me: Me) -> list[TaskDetailOut]:
     return [TaskDetailOut.with_parts(one) for one in await service.mine(me)]
 
 
-@router.post("/next", dependencies=[OWN], summary="Take the next one that is due")
+@router.post("/next", dependencies=[OWN], responses=_BUSY, summary="Take the next one that is due")
 async def take_next(service: Service, me: Me, citizens: CitizensOf) -> OfferOut:
     """For an agent who is free. Those who asked for it while waiting come first, as soon as all
     who joined the queue before them have been served; those who gave up come when nobody waits in

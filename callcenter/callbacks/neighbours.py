@@ -18,3 +18,10 @@ class SeatsOfAgents:
             return (await self._agents.get(user_id)).agent.seat
         except NotFound:
             return None
+
+    async def is_busy(self, user_id: int) -> bool:
+        """Whether the user works on a call now; who is no agent never does."""
+        try:
+            return (await self._agents.get(user_id)).agent.state.busy
+        except NotFound:
+            return False

@@ -74,6 +74,10 @@ class SeatOfAgent(Protocol):
         """The seat that the user is logged in to, or None."""
         ...
 
+    async def is_busy(self, user_id: int) -> bool:
+        """Whether the user works on a call now: it rings, is talked or wrapped up."""
+        ...
+
 
 class CaseLookup(Protocol):
     """What is asked of the cases."""
@@ -193,8 +197,15 @@ class CallbackService:
     async def next(self, agent: Agent) -> Offer:
         """Take the task that is due first, if any; what the agent holds already comes before it.
 
-        Two agents who ask at once get two tasks, or one of them none.
+        Two agents who ask at once get two tasks, or one of them none. `Conflict` ``agent_busy``
+        while the agent works on a call: tasks are for who is free.
         """
+        if (
+            agent.user_id is not None
+            and self._seats is not None
+            and await self._seats.is_busy(agent.user_id)
+        ):
+            raise Conflict("finish the call first, then ask for a call-back", code="agent_busy")
         now = self._clock()
         waiting = self._waiting()
         async with self._database.writing() as session:

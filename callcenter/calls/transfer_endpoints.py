@@ -9,8 +9,10 @@ from fastapi import APIRouter, Depends, Path, Request, status
 from callcenter.access import Who, requires
 from callcenter.api import error_body
 from callcenter.calls.transfer_schemas import TransferIn, TransferOut
-from callcenter.calls.transfer_service import TransferService
+from callcenter.calls.transfer_service import TransferAsked, TransferService
+from callcenter.domain.masking import mask_text
 from callcenter.domain.permissions import Permission
+from callcenter.trail.service import Entry, Trail
 
 router = APIRouter(
     prefix="/api/calls",
@@ -24,7 +26,20 @@ def _service(request: Request) -> TransferService:
     return service
 
 
+def _trail(request: Request) -> Trail:
+    trail: Trail = request.app.state.trail
+    return trail
+
+
+async def _told(trail: Trail, action: str, asked: TransferAsked) -> TransferOut:
+    """The answer, once the audit trail has what was done for whom."""
+    data = {"from_seat": asked.from_seat, "target": mask_text(asked.target)}
+    await trail.note(Entry(action, f"call:{asked.call_id}", data))
+    return TransferOut.model_validate(asked)
+
+
 Service = Annotated[TransferService, Depends(_service)]
+TheTrail = Annotated[Trail, Depends(_trail)]
 CallIdPath = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", examples=["pbx1:1795407499.12"])
 ]
@@ -78,14 +93,14 @@ _STEP: dict[int | str, dict[str, Any]] = {
     },
 )
 async def begin_transfer(
-    call_id: CallIdPath, body: TransferIn, service: Service, who: Who
+    call_id: CallIdPath, body: TransferIn, service: Service, who: Who, trail: TheTrail
 ) -> TransferOut:
     """`blind`: the caller goes to the target at once, and comes back to the seat if nobody there
     takes the call. `attended`: the answer comes once the target is being called; the caller hears
     music until it is completed or cancelled. If the target does not answer, seat and caller are
     together again by themselves."""
     asked = await service.begin(call_id, body.kind, body.target, actor=who.name)
-    return TransferOut.model_validate(asked)
+    return await _told(trail, f"call.transfer_{body.kind}", asked)
 
 
 @router.post(
@@ -94,10 +109,13 @@ async def begin_transfer(
     summary="Complete an attended transfer",
     responses=_STEP,
 )
-async def complete_transfer(call_id: CallIdPath, service: Service, who: Who) -> TransferOut:
+async def complete_transfer(
+    call_id: CallIdPath, service: Service, who: Who, trail: TheTrail
+) -> TransferOut:
     """The seat is free. If the target still rings, this is a blind transfer to it: if it does not
     answer, the caller comes back."""
-    return TransferOut.model_validate(await service.complete(call_id, actor=who.name))
+    asked = await service.complete(call_id, actor=who.name)
+    return await _told(trail, "call.transfer_complete", asked)
 
 
 @router.post(
@@ -106,6 +124,9 @@ async def complete_transfer(call_id: CallIdPath, service: Service, who: Who) -> 
     summary="Cancel an attended transfer",
     responses=_STEP,
 )
-async def cancel_transfer(call_id: CallIdPath, service: Service, who: Who) -> TransferOut:
+async def cancel_transfer(
+    call_id: CallIdPath, service: Service, who: Who, trail: TheTrail
+) -> TransferOut:
     """The answer comes once seat and caller are together again."""
-    return TransferOut.model_validate(await service.cancel(call_id, actor=who.name))
+    asked = await service.cancel(call_id, actor=who.name)
+    return await _told(trail, "call.transfer_cancel", asked)

@@ -200,6 +200,21 @@ class Seats:
     async def seat_of(self, user_id: int) -> str | None:
         return {7: "8001"}.get(user_id)
 
+    async def is_busy(self, user_id: int) -> bool:
+        return user_id == 8
+
+
+async def test_who_works_on_a_call_is_offered_none(house: House) -> None:
+    house.callbacks = CallbackService(
+        house.database, house.settings, house.dialler, house.live, seats=Seats(),
+        clock=lambda: house.now,
+    )  # fmt: skip
+    task = await house.missed()
+    assert await refused(house.callbacks.next(Agent("li", 8))) == "agent_busy"
+    offer = await house.callbacks.next(Agent("wang", 7))
+    assert offer.task is not None
+    assert offer.task.task.id == task.id
+
 
 async def test_an_agent_rings_his_own_phone_and_no_other(house: House) -> None:
     house.callbacks = CallbackService(

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select
 
 from callcenter.api import install_error_handlers
 from callcenter.calls.models import Call, Talk
@@ -25,6 +26,7 @@ from callcenter.domain.floor import Channel, ChannelState, DeviceState, Floor
 from callcenter.domain.ids import Linkedid, Uniqueid
 from callcenter.errors import PbxRefused
 from callcenter.seats.service import SeatChanges, SeatService
+from callcenter.trail.models import TrailEntry
 from tests.unit.asking import let_in
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
@@ -153,6 +155,10 @@ async def test_the_pbx_is_told_once_with_the_seats_leg(desk: Desk, kind: str, ta
     assert answer.status_code == 202
     assert answer.json() == {"call_id": CALL, "kind": kind, "target": target, "from_seat": "8001"}
     assert desk.pbx.given == [(kind, SEAT.name, target)]
+    async with desk.database.reading() as session:
+        noted = (await session.scalars(select(TrailEntry))).one()
+    assert (noted.action, noted.subject) == (f"call.transfer_{kind}", f"call:{CALL}")
+    assert "13912345678" not in str(noted.data)
 
 
 @pytest.mark.parametrize(
