@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+
+import httpx
 
 from callcenter.simulator.call import Call
 from callcenter.simulator.phone import Phone
@@ -18,6 +21,7 @@ from tests.live.live_told import Told, assert_sides, sound_of, told_about
 
 HOTLINE = "12345"
 LENGTH_TOLERANCE_MS = 1500
+REACHABLE_SECONDS = 5
 
 
 @dataclass(slots=True)
@@ -49,7 +53,23 @@ class Stories:
         """A registered seat."""
         phone = await self._stack.enter_async_context(self.system.seat(index))
         await phone.register()
+        await self._reachable(phone.user)
         return phone
+
+    async def _reachable(self, extension: str) -> None:
+        """Wait until the PBX would ring `extension`: a moment after it has accepted the phone, and
+        a caller who comes sooner finds nobody there."""
+
+        async def probe() -> bool:
+            try:
+                answer = await self.system.api.get(f"/api/seats/{extension}")
+            except httpx.HTTPError:
+                return True  # The service is dead on purpose: nobody can be asked.
+            live = answer.json().get("live")
+            return live is None or bool(live["reachable"])
+
+        with contextlib.suppress(TimeoutError):
+            await self.system.until(probe, REACHABLE_SECONDS)
 
     async def citizen(self, number: str | None = None, **options: Any) -> Phone:
         """A citizen's phone."""
