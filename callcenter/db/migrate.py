@@ -2,22 +2,33 @@
 
 The whole upgrade is one transaction that begins by taking the write lock, so two processes that
 start together do it once, and one that is killed half-way leaves the old schema behind.
+
+A new SQLite file is set to WAL before that, by itself. The switch needs the file for itself, and
+SQLite does not wait for it as it waits for other locks: a connection that reads the file already
+may not queue for writing (the two could wait for each other), so it is refused at once. It is
+tried again here until the other process is through.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from time import monotonic, sleep
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url
 
-from callcenter.db.engine import make_engine
+from callcenter.db.engine import BUSY_TIMEOUT_MS, make_engine
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
+
+WAL_AGAIN_S = 0.01
+"""Between two tries to set a file to WAL: the other process holds it for a few milliseconds."""
 
 
 def alembic_config() -> Config:
@@ -46,8 +57,29 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
+def _set_wal(path: str) -> None:
+    """Set the SQLite file at `path` to WAL, which stays in the file.
+
+    Raises `sqlite3.OperationalError` when another process keeps it from that for longer than a
+    writer waits for the other.
+    """
+    until = monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or monotonic() > until:
+                raise
+        sleep(WAL_AGAIN_S)
+
+
 async def upgrade_async(url: str) -> None:
     """Bring the database at `url` to the newest schema; nothing is done if it has it."""
+    place = make_url(url)
+    if place.get_backend_name() == "sqlite" and place.database not in {None, "", ":memory:"}:
+        await asyncio.to_thread(_set_wal, str(place.database))
     engine = make_engine(url)
     try:
         async with engine.connect() as connection:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -50,6 +52,28 @@ async def test_two_processes_that_start_together_upgrade_once(tmp_path: Path) ->
         names = set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
     await engine.dispose()
     assert names == {*metadata.tables, "alembic_version"}
+
+
+async def test_a_new_file_that_another_process_holds_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite refuses the switch to WAL at once while another holds the file: CI met that."""
+    path = tmp_path / "new.db"
+    other = sqlite3.connect(path, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    refused: list[float] = []
+
+    def released_after_the_second_try(seconds: float) -> None:
+        refused.append(seconds)
+        if len(refused) == 2:
+            other.rollback()
+
+    monkeypatch.setattr("callcenter.db.migrate.sleep", released_after_the_second_try)
+    await upgrade_async(f"sqlite+aiosqlite:///{path}")
+    assert len(refused) == 2
+    mode = other.execute("PRAGMA journal_mode").fetchone()
+    other.close()
+    assert mode == ("wal",)
 
 
 async def test_the_downgrade_leaves_nothing_behind(tmp_path: Path) -> None:
