@@ -234,7 +234,8 @@ async def test_who_waits_is_moved_to_another_queue_as_one_call(stories: Stories)
 
     async def left() -> bool:
         found = await told_about(stories.system.database, citizen.user)
-        return bool(found) and found[0].visits[0].how == "withdrawn"
+        # The call is in the ledger a moment before its visit of the queue is.
+        return any(visit.how == "withdrawn" for one in found[:1] for visit in one.visits[:1])
 
     await stories.system.until(left, 20)
     await first.hang_up()
