@@ -100,6 +100,7 @@ from callcenter.live.book import LiveBook
 from callcenter.live.neighbours import AgentsOnTheFloor
 from callcenter.live.service import LiveService
 from callcenter.middleware import RequestTimes, SizeLimit
+from callcenter.open_answers import OpenAnswers
 from callcenter.opening.service import OpeningService
 from callcenter.opening.workdays import WorkdayService
 from callcenter.queues.service import QueueService
@@ -273,10 +274,13 @@ async def _build(
     stack.push_async_callback(ari.close)
 
     state.trail = Trail(database)
-    state.tokens = TokenService(database)
+    tokens = state.tokens = TokenService(database)
     passwords = Passwords(settings)
     users = state.users = UserService(database, passwords, publish=broadcast.publish)
     sessions = state.sessions = SessionService(database, settings, users, passwords)
+    answers = state.open_answers = OpenAnswers()
+    tokens.on_end(answers.changed)
+    sessions.on_end(answers.changed)
     oidc = state.oidc = OidcService(database, settings, users, sessions)
     stack.push_async_callback(oidc.close)
     state.blocklist = BlocklistService(database)
@@ -390,6 +394,7 @@ async def _build(
     sweeper = OrphanSweeper(database, settings)
 
     tasks = state.tasks = Supervised()
+    tasks.start("open-answers", answers.run)
     tasks.start("journal", reader.run)
     tasks.start("ami-link", link.run)
     tasks.start("seats", reconciler.run)

@@ -8,23 +8,29 @@ A token is in the Authorization header, which no other site can make a browser s
 a cookie, which a browser sends by itself; so whatever changes something, and every WebSocket, must
 come from our own pages: `Origin` is ours, and for a write the header ``X-CSRF-Token`` holds the
 session's CSRF token.
+
+An answer that goes on, such as the floor's event stream, ends when its session or token does
+(`callcenter.open_answers`): its last piece is said, so a browser knows that it was no broken line.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from dataclasses import replace
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callcenter.access import OPEN_PATHS
 from callcenter.actor import Actor, acting
 from callcenter.api import error_body
 from callcenter.config import Settings
+from callcenter.open_answers import OpenAnswers, Standing
 from callcenter.tokens.service import TokenService
 from callcenter.users.cookies import session_cookie
 from callcenter.users.sessions import Session, SessionService
@@ -37,6 +43,18 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {"WWW-Authenticate": "Bearer"}
 _POLICY_VIOLATION = 1008
 """RFC 6455, section 7.4.1."""
+FAREWELL_SECONDS = 1.0
+"""For the last piece of an answer that is ended; who takes nothing is cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """What let a request in, and who can say whether it still would."""
+
+    keeper: Standing
+    value: str
+    who: Actor
+    session: Session | None = None
 
 
 class Gate:
@@ -70,7 +88,7 @@ class Gate:
             if who is None:
                 await _refuse(scope, receive, send, _unauthenticated(known=bool(token)))
             else:
-                await self._pass(who, None, scope, receive, send)
+                await self._pass(_Proof(tokens, token, who), scope, receive, send)
             return
         cookie = cookie_of(headers, self._cookie)
         sessions: SessionService = scope["app"].state.sessions
@@ -81,17 +99,32 @@ class Gate:
         if (problem := self._forged(scope, headers, session)) is not None:
             await _refuse(scope, receive, send, _csrf_failed(problem))
             return
-        await self._pass(session.who, session, scope, receive, send)
+        proof = _Proof(sessions, cookie, session.who, session)
+        await self._pass(proof, scope, receive, send)
 
-    async def _pass(
-        self, who: Actor, session: Session | None, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _pass(self, proof: _Proof, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client")
-        who = replace(who, address=str(client[0]) if client else "")
+        who = replace(proof.who, address=str(client[0]) if client else "")
         state = scope.setdefault("state", {})
-        state["who"], state["actor"], state["session"] = who, who.name, session
-        with acting(who):
-            await self._app(scope, receive, send)
+        state["who"], state["actor"], state["session"] = who, who.name, proof.session
+        progress = _Progress()
+        with acting(who), ExitStack() as going_on:
+
+            async def noted(message: Message) -> None:
+                if progress.begins_to_go_on(message):
+                    answers: OpenAnswers = scope["app"].state.open_answers
+                    going_on.enter_context(
+                        answers.going_on(proof.keeper, proof.value, proof.who, limit)
+                    )
+                await send(message)
+
+            try:
+                async with asyncio.timeout(None) as limit:
+                    await self._app(scope, receive, noted)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                await _say_farewell(progress, send)
 
     def _forged(self, scope: Scope, headers: Headers, session: Session) -> str | None:
         """Why a request with a cookie may be another site's doing; None if it cannot be."""
@@ -118,6 +151,51 @@ class Gate:
             return urlsplit(origin).netloc.casefold() not in ours
         except ValueError:  # brackets that are no address
             return True
+
+
+class _Progress:
+    """How far an answer has come."""
+
+    def __init__(self) -> None:
+        self._goes_on = False
+        self._counted = False
+        """Its length was announced, so it cannot end early in good order."""
+        self._ended = False
+        self._socket = False
+
+    def begins_to_go_on(self, message: Message) -> bool:
+        """Take note of `message`; whether more than a moment's answer begins with it."""
+        match message["type"]:
+            case "http.response.start":
+                names = {name.lower() for name, _value in message.get("headers", ())}
+                self._counted = b"content-length" in names
+                begins = not self._counted
+            case "http.response.body":
+                self._ended = not message.get("more_body", False)
+                begins = not self._ended
+            case "websocket.accept":
+                begins = self._socket = True
+            case _:
+                self._ended = message["type"] == "websocket.close"
+                begins = False
+        before, self._goes_on = self._goes_on, self._goes_on or begins
+        return self._goes_on and not before
+
+    def farewell(self) -> Message | None:
+        """What ends it in good order; None if nothing does, and the line must be cut."""
+        if self._ended or self._counted:
+            return None
+        if self._socket:
+            return {"type": "websocket.close", "code": _POLICY_VIOLATION}
+        return {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+async def _say_farewell(progress: _Progress, send: Send) -> None:
+    message = progress.farewell()
+    if message is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await send(message)
 
 
 def bearer(header: str) -> str:

@@ -216,7 +216,7 @@ class SteeringSwitch:
         ends behind it: the gap that is marked is never longer than the silence."""
         what = f"{'pause' if on else 'resumption'} of the recording"
         citizen, seat = talk.citizen, talk.seat.endpoint
-        # Of a call that the seat made by hand nothing is recorded: the PBX refuses this.
+        # Colleagues among themselves are not recorded: the PBX refuses this.
         if on:
             await self._do(MuteRecording(citizen.name, muted=True), what)
             await self.mark(Mark.RECORDING_PAUSED, citizen.uniqueid, seat)
@@ -274,7 +274,11 @@ class SteeringSwitch:
 
     # -- parts --------------------------------------------------------------------------------
 
-    async def mark(self, what: Mark, uniqueid: Uniqueid, by: str) -> None:
+    async def about_case(self, leg: Uniqueid, by: str, case_number: str) -> None:
+        """Have the journal say which case the call that `leg` began is about."""
+        await self.mark(Mark.ABOUT_CASE, leg, by, case_number)
+
+    async def mark(self, what: Mark, uniqueid: Uniqueid, by: str, case_number: str = "") -> None:
         """Have the journal say something about the channel `uniqueid`. Written when this returns.
 
         Only a channel can write there, so one is begun for it: a Local one, gone in a millisecond.
@@ -282,7 +286,8 @@ class SteeringSwitch:
         action = CallOut(
             "Local/s@steer-mark/n", "steer-mark", "done",
             self._identifier(LegUse.MARK, by if by.isdecimal() else "0", ""),
-            {"STEER_WHAT": what.value, "STEER_ID": uniqueid, "STEER_BY": by},
+            {"STEER_WHAT": what.value, "STEER_ID": uniqueid, "STEER_BY": by}
+            | ({"STEER_CASE": case_number} if case_number else {}),
             timeout_ms=2000, wait=True,
         )  # fmt: skip
         await self._do(action, f"mark {what}")

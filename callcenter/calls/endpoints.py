@@ -77,6 +77,10 @@ async def list_calls(
         str | None, Query(min_length=1, max_length=128, description="Who talked last.")
     ] = None,
     queue: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    case_number: Annotated[
+        str | None,
+        Query(min_length=1, max_length=32, description="Calls that seats made about this case."),
+    ] = None,
     open: Annotated[  # noqa: A002
         bool | None, Query(description="True: calls that go on; false: calls that are over.")
     ] = None,
@@ -96,6 +100,7 @@ async def list_calls(
         caller_number=caller,
         seat=seat,
         queue=queue,
+        case_number=case_number,
         open=open,
         started_from=started_from,
         started_to=started_to,

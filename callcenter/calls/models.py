@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callcenter.db.base import Base
@@ -42,6 +42,13 @@ class Call(Base):
         # The route step asks for a number's newest calls while the caller waits: a company's
         # number may have tens of thousands.
         Index("ix_call_caller_number_started_at", "caller_number", "started_at"),
+        # Few calls are about a case by name; the rest would only make the index long.
+        Index(
+            "ix_call_case_number",
+            "case_number",
+            sqlite_where=text("case_number != ''"),
+            postgresql_where=text("case_number != ''"),
+        ),
     )
 
 

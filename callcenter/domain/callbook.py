@@ -492,6 +492,11 @@ class CallBook:
         what = row.fact("what")
         if what == Mark.HANG_UP:
             leg.ordered = EndedBy.SEAT if leg.kind is LegKind.SEAT else EndedBy.SUPERVISOR
+        elif what == Mark.ABOUT_CASE:
+            if call.anchor is leg and call.direction is Direction.OUTBOUND:
+                call.case_number = row.fact("case")
+                call.touch(call)
+                self._note(call)
         elif what in (Mark.RECORDING_PAUSED, Mark.RECORDING_RESUMED) and call.recordings:
             recording = call.recordings[-1]
             change = recording.pause if what == Mark.RECORDING_PAUSED else recording.resume

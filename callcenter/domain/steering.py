@@ -19,6 +19,7 @@ from typing import Any
 
 from callcenter.domain.floor import Channel, ChannelState, Floor, WaitingCaller
 from callcenter.domain.ids import Extension, Linkedid, Uniqueid, uniqueid_key
+from callcenter.domain.legs import LegKind, kind_of
 from callcenter.domain.seating import is_seat_extension
 
 _STEERED = re.compile(r"(spy|dial|hold|mark)-([0-9]+)-([0-9]*)-[0-9]{1,12}\.[0-9]{1,6}")
@@ -52,6 +53,8 @@ class Mark(StrEnum):
     RECORDING_PAUSED = "recording_paused"
     RECORDING_RESUMED = "recording_resumed"
     HANG_UP = "hang_up"
+    ABOUT_CASE = "about_case"
+    """A call that the seat made is about the case that the mark names."""
 
 
 class LineState(StrEnum):
@@ -336,6 +339,18 @@ def may_join(floor: Floor, seat: str) -> Channel | Refusal:
         {"seat": seat},
         code="no_consult",
     )
+
+
+def may_link(floor: Floor, seat: str) -> Channel | Refusal:
+    """The leg of `seat` that calls somebody outside, which can be said to be about a case; the
+    call of a citizen has a case of its own."""
+    for leg in sorted(_legs(floor, seat), key=lambda one: uniqueid_key(one.uniqueid), reverse=True):
+        if _began(leg) and any(
+            other.linkedid == leg.linkedid and kind_of(other.name)[0] is LegKind.TRUNK
+            for other in floor.channels.values()
+        ):
+            return leg
+    return Refusal(f"seat {seat} calls nobody outside now", {"seat": seat}, code="no_outbound_call")
 
 
 def may_hang_up(floor: Floor, seat: str) -> Channel | Refusal:

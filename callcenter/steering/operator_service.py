@@ -23,6 +23,7 @@ from callcenter.domain.steering import (
     may_hang_up,
     may_hold,
     may_join,
+    may_link,
     may_unhold,
     steered,
     talk_of_seat,
@@ -126,6 +127,16 @@ class OperatorService:
             allowed(may_dial(self._do.floor, phone))
             leg = await self._pbx.dial(phone, number, case_number or "")
         return Commanded(phone, call_id(self._do.node, leg))
+
+    async def link(self, case_number: str, *, who: Actor, seat: str | None) -> Commanded:
+        """Say which case the call that the seat makes is about, also of one dialled by hand; the
+        newest word counts. `NotFound` ``case_not_found``, `Conflict` ``no_outbound_call``."""
+        phone = await self._do.seat_for(who, seat)
+        await self._cases.get(case_number)
+        async with self._do.doing(phone, "call.link", f"seat:{phone}", case=case_number):
+            leg = allowed(may_link(self._do.floor, phone))
+            await self._pbx.about_case(leg.uniqueid, phone, case_number)
+        return Commanded(phone, call_id(self._do.node, leg.uniqueid))
 
     async def hold(self, *, who: Actor, seat: str | None) -> Commanded:
         """Music for the citizen; `Conflict` ``held``, ``in_conference``."""

@@ -10,7 +10,7 @@ from callcenter.access import Who, requires
 from callcenter.domain.permissions import Permission
 from callcenter.steering.endpoints import PBX, error
 from callcenter.steering.operator_service import OperatorService
-from callcenter.steering.schemas import CommandedOut, DialIn, OwnCallOut, SeatIn, SeatName
+from callcenter.steering.schemas import CommandedOut, DialIn, LinkIn, OwnCallOut, SeatIn, SeatName
 
 router = APIRouter(
     prefix="/api/own-call", tags=["own call"], dependencies=[requires(Permission.CALL_OWN)]
@@ -62,6 +62,21 @@ async def read_own_call(
 async def dial(body: DialIn, service: Service, who: Who) -> CommandedOut:
     """Your phone rings; once you pick up the number is called, and recorded from its answer on."""
     done = await service.dial(body.number, body.case_number, who=who, seat=body.seat)
+    return CommandedOut.model_validate(done)
+
+
+@router.post(
+    "/case",
+    summary="Say which case my call is about",
+    responses={
+        **_responses("no_outbound_call"),
+        404: error("No such case.", "case_not_found", "there is no case 20261124-00017"),
+    },
+)
+async def link(body: LinkIn, service: Service, who: Who) -> CommandedOut:
+    """Of a call that you make, however it was dialled, while it goes on. A citizen's call has opened
+    a case of its own."""
+    done = await service.link(body.case_number, who=who, seat=body.seat)
     return CommandedOut.model_validate(done)
 
 

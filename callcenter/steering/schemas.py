@@ -49,13 +49,22 @@ class MoveIn(_In):
     )
 
 
+CaseNumber = Annotated[str, StringConstraints(pattern=r"^[0-9-]{1,32}$")]
+
+
+class LinkIn(SeatIn):
+    """What a call is about."""
+
+    case_number: CaseNumber = Field(examples=["20261124-00017"])
+
+
 class DialIn(SeatIn):
     """Call somebody."""
 
     number: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")] = Field(
         description="An outside number that the settings allow.", examples=["02161234567"]
     )
-    case_number: Annotated[str, StringConstraints(pattern=r"^[0-9-]{1,32}$")] | None = Field(
+    case_number: CaseNumber | None = Field(
         None, description="The case that the call is about.", examples=["20261124-00017"]
     )
 

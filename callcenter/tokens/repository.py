@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +14,11 @@ async def by_hash(session: AsyncSession, sha256: str) -> ApiToken | None:
     """The token with this hash."""
     found: ApiToken | None = await session.scalar(select(ApiToken).where(ApiToken.sha256 == sha256))
     return found
+
+
+async def by_hashes(session: AsyncSession, hashes: Collection[str]) -> Sequence[ApiToken]:
+    """The tokens with these hashes."""
+    return (await session.scalars(select(ApiToken).where(ApiToken.sha256.in_(hashes)))).all()
 
 
 async def by_name(session: AsyncSession, name: str) -> ApiToken | None:

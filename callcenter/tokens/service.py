@@ -19,7 +19,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,6 +73,11 @@ class TokenService:
         self._cache: OrderedDict[str, tuple[Actor, float]] = OrderedDict()
         """Hash to who it is, and the moment until which it is believed."""
         self._revocations = 0
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_end(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each commit that ended a token."""
+        self._listeners.append(listener)
 
     async def create(self, name: str, roles: Collection[Role] = (Role.ADMIN,)) -> str:
         """A new token, shown this once. The name of a revoked one may be used again.
@@ -124,6 +129,8 @@ class TokenService:
                 await record(session, ended, now=row.revoked_at)
         self._revocations += 1  # a look-up that is under way must not be remembered
         self._cache.clear()
+        for listener in self._listeners:
+            listener()
 
     async def check(self, token: str) -> str | None:
         """The name of a valid `token`, or None."""
@@ -143,14 +150,21 @@ class TokenService:
         if row is None or row.revoked_at is not None or not hmac.compare_digest(row.sha256, digest):
             self._cache.pop(digest, None)
             return None
-        roles = roles_in(row.roles)
-        who = Actor(row.name, permissions_of(roles), roles)
+        who = _actor(row)
         if revocations == self._revocations:
             self._cache[digest] = (who, asked_at + CACHE_SECONDS)
             self._cache.move_to_end(digest)
             if len(self._cache) > CACHE_ENTRIES:
                 self._cache.popitem(last=False)
         return who
+
+    async def standing(self, proofs: Collection[str]) -> Mapping[str, Actor]:
+        """Who those of `proofs` stand for that are valid tokens now, from the database: for answers
+        that go on."""
+        by_hash = {_hash(token): token for token in proofs}
+        async with self._database.reading() as session:
+            rows = await repository.by_hashes(session, by_hash.keys())
+        return {by_hash[row.sha256]: _actor(row) for row in rows if row.revoked_at is None}
 
     async def ensure_first(self, token_file: Path) -> bool:
         """See to it that `token_file` (mode 600) holds a valid token; whether one was made.
@@ -166,6 +180,11 @@ class TokenService:
         token = await self.create(FIRST_NAME)
         await asyncio.to_thread(write_private, token_file, f"{token}\n")
         return True
+
+
+def _actor(row: ApiToken) -> Actor:
+    roles = roles_in(row.roles)
+    return Actor(row.name, permissions_of(roles), roles)
 
 
 def _read(path: Path) -> str:

@@ -66,6 +66,18 @@ async def session_by_hash(session: AsyncSession, sha256: str) -> tuple[UserSessi
     return None if row is None else (row[0], row[1])
 
 
+async def sessions_by_hash(
+    session: AsyncSession, hashes: Collection[str]
+) -> Sequence[tuple[UserSession, User]]:
+    """The sessions with these hashes, and whose they are."""
+    statement = (
+        select(UserSession, User)
+        .join(User, User.id == UserSession.user_id)
+        .where(UserSession.sha256.in_(hashes))
+    )
+    return [(row[0], row[1]) for row in (await session.execute(statement)).all()]
+
+
 async def touch_session(session: AsyncSession, session_id: int, now: datetime) -> None:
     """The session was used."""
     await session.execute(

@@ -3,7 +3,8 @@
 A session is 256 random bits in a cookie that scripts cannot read; only its SHA-256 is kept. It
 ends after an idle time, and at the latest after an absolute one, at log-out, when the user is
 disabled or gets another password. What is found is believed for `CACHE_SECONDS`, so that a screen
-that polls costs no query each time; a change in this process counts at once.
+that polls costs no query each time; a change in this process counts at once. An answer that is open
+as its session ends is ended too (`callcenter.open_answers`), and keeps no session alive.
 
 A write must carry the session's CSRF token in a header, which no other site can know or send.
 """
@@ -16,7 +17,7 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -99,7 +100,13 @@ class SessionService:
         self._throttle = Throttle(monotonic)
         self._cache: OrderedDict[str, tuple[Session, float]] = OrderedDict()
         self._changes = 0
+        self._listeners: list[Callable[[int], None]] = []
         users.on_change(self._forget)
+
+    def on_end(self, listener: Callable[[int], None]) -> None:
+        """Call `listener` with a user's id after each commit that ended sessions of his, or
+        changed what he may do."""
+        self._listeners.append(listener)
 
     # -- logging in ------------------------------------------------------------------------
 
@@ -251,12 +258,25 @@ class SessionService:
                 self._cache.popitem(last=False)
         return made
 
+    async def standing(self, proofs: Collection[str]) -> Mapping[str, Actor]:
+        """Who those cookies of `proofs` stand for whose sessions are valid now. From the database,
+        and without keeping any session alive: for answers that go on."""
+        by_hash = {_hash(token): token for token in proofs}
+        async with self._database.reading() as session:
+            pairs = await repository.sessions_by_hash(session, by_hash.keys())
+        now = self._clock()
+        return {
+            by_hash[row.sha256]: _actor(user) for row, user in pairs if self._valid(row, user, now)
+        }
+
     def _valid(self, row: UserSession, user: User, now: datetime) -> bool:
         return user.enabled and now < row.expires_at and now - row.seen_at < self._idle
 
-    def _forget(self, _user_id: int) -> None:
+    def _forget(self, user_id: int) -> None:
         self._changes += 1  # a look-up that is under way must not be remembered
         self._cache.clear()
+        for listener in self._listeners:
+            listener(user_id)
 
     # -- one's own account -----------------------------------------------------------------
 

@@ -170,13 +170,19 @@ class Stories:
         """The newest call of anybody, likewise."""
         return await self._finished(None, timeout)
 
+    async def made_by(self, seat: str, timeout: float = 10) -> Told:
+        """The newest call that `seat` made to somebody outside, likewise."""
+        return await self._finished(seat, timeout, "outbound")
+
     async def told(self, number: str, timeout: float = 10) -> Told:
         """The newest call of `number`, once it is over and its files are judged."""
         return await self._finished(number, timeout)
 
-    async def _finished(self, number: str | None, timeout: float) -> Told:
+    async def _finished(
+        self, number: str | None, timeout: float, direction: str = "inbound"
+    ) -> Told:
         async def probe() -> Told | None:
-            found = await told_about(self.system.database, number)
+            found = await told_about(self.system.database, number, direction)
             return found[0] if found and found[0].finished else None
 
         return await self.system.until(probe, timeout)

@@ -51,9 +51,11 @@ class Told:
         return [talk.seat for talk in self.talks]
 
 
-async def told_about(database: Database, number: str | None) -> list[Told]:
-    """The inbound calls of `number`, or of anybody, newest first; five at most."""
-    wanted = [ledger.Call.direction == "inbound"]
+async def told_about(
+    database: Database, number: str | None, direction: str = "inbound"
+) -> list[Told]:
+    """The calls of `number`, or of anybody, newest first; five at most."""
+    wanted = [ledger.Call.direction == direction]
     if number is not None:
         wanted.append(ledger.Call.caller_number == number)
     async with database.reading() as session:

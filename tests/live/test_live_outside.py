@@ -1,4 +1,5 @@
-"""Outside numbers that the settings allow: over the API, by keys and by the phone's own transfer.
+"""Outside numbers that the settings allow: over the API, by keys, by the phone's own transfer, and
+dialled by hand.
 
 The carrier is a phone of ours at an address of its own.
 """
@@ -13,9 +14,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from callcenter.simulator.phone import Phone
-from callcenter.simulator.sound import SEAT_HZ
+from callcenter.simulator.sound import CALLER_HZ, SEAT_HZ
 from tests.live.live_stories import Stories
-from tests.live.live_told import Told
+from tests.live.live_told import Told, assert_sides, sound_of
 
 pytestmark = [
     pytest.mark.live,
@@ -112,3 +113,36 @@ async def test_any_other_number_is_refused_in_words(stories: Stories, number: st
     await stories.speak(talk.out, talk.taken)
     await talk.out.hang_up()
     await stories.answered_story(talk.number, seat.user)
+
+
+async def test_a_number_dialled_by_hand_is_recorded_and_linked_to_a_case(stories: Stories) -> None:
+    seat = await stories.seat()
+    talk = await stories.talk(seat)
+    await talk.out.hang_up()
+    case = (await stories.answered_story(talk.number, seat.user)).cases[0]
+    about = {"seat": seat.user, "case_number": case.number}
+    too_soon = await stories.system.api.post("/api/own-call/case", json=about)
+    assert too_soon.json()["error"]["code"] == "no_outbound_call"
+    async with carrier(stories) as outside:
+        out = await seat.dial(NUMBER)
+        taken = await outside.next_call()
+        await taken.answer()
+        await out.answered()
+        taken.say(stories.caller_voice, repeat=True)
+        out.say(stories.seat_voice, repeat=True)
+        await asyncio.gather(taken.hears(SEAT_HZ), out.hears(CALLER_HZ))
+        linked = await stories.system.post("/api/own-call/case", **about)
+        await taken.hang_up()
+        await out.ended()
+    told = await stories.made_by(seat.user)
+    assert told.call.id == linked["call_id"]
+    assert (told.call.direction, told.call.outcome) == ("outbound", "answered")
+    assert (told.call.caller_number, told.call.called_number) == (seat.user, NUMBER)
+    assert told.call.case_number == case.number
+    assert not told.cases
+    (file,) = told.media
+    assert file.status == "ready", (file.status, file.error)
+    left, right = await asyncio.to_thread(sound_of, stories.system.settings, file)
+    assert_sides(left, right)
+    found = await stories.system.get("/api/calls", case_number=case.number)
+    assert [one["id"] for one in found["items"]] == [told.call.id]

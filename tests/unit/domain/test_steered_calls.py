@@ -171,6 +171,37 @@ def marked(what: str, channel: str) -> tuple[str, str, str, str, str, str]:
 BEGIN_MARK = ("CHAN_START", MARK, MARK, "s", "Local/s@steer-mark-00000000;2", "")
 
 
+HAND = "17.5"
+DIALLED = (
+    ("CHAN_START", HAND, HAND, "02161234567", SEAT, ""),
+    ("OUTBOUND", HAND, HAND, "02161234567", SEAT, '{"number":"02161234567","case":""}'),
+    ("APP_START", HAND, HAND, "02161234567", SEAT, "PJSIP/trunk/sip:02161234567@10.0.0.1,60"),
+    ("CHAN_START", "17.7", HAND, "s", OUT, ""),
+    ("RECORDING", "17.7", HAND, "s", OUT, '{"path":"2026/a.raw"}'),
+    ("BRIDGE_ENTER", "17.7", HAND, "s", OUT, BRIDGE),
+    ("BRIDGE_ENTER", HAND, HAND, "s", SEAT, BRIDGE),
+)
+
+
+def about(case: str, channel: str) -> tuple[str, str, str, str, str, str]:
+    said = f'{{"what":"about_case","channel":"{channel}","by":"8001","case":"{case}"}}'
+    return ("STEERED", MARK, MARK, "s", "Local/s@steer-mark-00000000;2", said)
+
+
+def test_a_call_dialled_by_hand_is_recorded_and_about_the_case_that_was_said_last() -> None:
+    marks = (BEGIN_MARK, about("20261124-00017", HAND), about("20261124-00018", HAND))
+    changes = rows_of(*DIALLED, *marks)
+    (call,), (recording,) = changes.calls, changes.recordings
+    assert (call.direction, call.caller_number) == (Direction.OUTBOUND, "8001")
+    assert (call.called_number, call.case_number) == ("02161234567", "20261124-00018")
+    assert recording.path == "2026/a.raw"
+
+
+def test_a_citizens_call_is_about_the_case_that_it_opens() -> None:
+    changes = rows_of(*TALK, BEGIN_MARK, about("20261124-00017", "17.1"), about("1", "17.2"))
+    assert [call.case_number for call in changes.calls] == [""]
+
+
 def test_pauses_said_twice_count_once_and_one_without_an_end_goes_on() -> None:
     changes = rows_of(
         *TALK,

@@ -22,6 +22,7 @@ from callcenter.domain.steering import (
     may_hang_up,
     may_hold,
     may_join,
+    may_link,
     may_move,
     may_take_over,
     may_unhold,
@@ -50,6 +51,11 @@ UNIT = leg("17.5", "PJSIP/trunk-00000005", HERE)
 SPY = leg("spy-8002-8001-20.7", "PJSIP/8002-00000002", linkedid="spy-8002-8001-20.7")
 MUSIC = leg("hold-8001--21.7", "Local/music@steer-hold-00000000;1", THERE)
 CONSULT = leg("17.3", "Local/021@seat-transfer-00000000;1", THERE)
+
+BY_HAND = (
+    leg("18.1", "PJSIP/8001-00000007", "b3", linkedid="18.1"),
+    leg("18.2", "PJSIP/trunk-00000008", "b3", linkedid="18.1"),
+)
 
 
 def floor(*legs: Channel, waiting: tuple[WaitingCaller, ...] = (), **devices: str) -> Floor:
@@ -227,6 +233,15 @@ def test_all_three_come_together_once_the_unit_has_answered() -> None:
     rings = replace(CONSULT, state=ChannelState.RINGING)
     assert code(may_join(floor(CITIZEN, consulting, rings), "8001")) == "consult_not_answered"
     assert code(may_join(floor(CITIZEN, SEAT), "8001")) == "no_consult"
+
+
+def test_only_a_call_that_the_seat_makes_is_linked_to_a_case() -> None:
+    for state in ChannelState.UP, ChannelState.RINGING:
+        dialled = (BY_HAND[0], replace(BY_HAND[1], state=state))
+        assert may_link(floor(*dialled), "8001") == BY_HAND[0]
+    colleague = leg("18.2", "PJSIP/8002-00000008", "b3", linkedid="18.1")
+    for legs in (), (CITIZEN, SEAT), (BY_HAND[0], colleague), BY_HAND[:1]:
+        assert code(may_link(floor(*legs), "8001")) == "no_outbound_call"
 
 
 def test_a_call_begins_at_a_free_phone_only_and_ends_at_any() -> None:

@@ -31,7 +31,17 @@ from callcenter.steering.own_call_endpoints import router as own_router
 from callcenter.steering.supervisor_service import SupervisorService
 from callcenter.trail.repository import TrailFilter
 from callcenter.trail.service import Entry, Trail
-from tests.unit.domain.test_steering import CITIZEN, CONSULT, MUSIC, SEAT, SPY, THERE, floor, waits
+from tests.unit.domain.test_steering import (
+    BY_HAND,
+    CITIZEN,
+    CONSULT,
+    MUSIC,
+    SEAT,
+    SPY,
+    THERE,
+    floor,
+    waits,
+)
 
 CALL = "pbx1:17.0"
 URL = "/api/steering/calls/pbx1%3A17.0"
@@ -102,6 +112,9 @@ class FakePbx:
 
     async def join(self, leg_name: str) -> None:
         await self._take("join", leg_name)
+
+    async def about_case(self, leg: Uniqueid, by: str, case_number: str) -> None:
+        await self._take("about", leg, by, case_number)
 
     async def hang_up(self, channel: str, uniqueid: Uniqueid, by: str) -> None:
         await self._take("hang up", channel, by)
@@ -355,6 +368,26 @@ async def test_a_case_that_does_not_exist_is_not_called_about(room: Room) -> Non
     body = {"number": "02161234567", "case_number": "20261124-00009"}
     assert code(await room.client.post("/api/own-call/dial", json=body)) == (404, "case_not_found")
     assert room.pbx.given == []
+
+
+async def test_a_call_dialled_by_hand_is_said_to_be_about_a_case(room: Room) -> None:
+    room.who, room.live.floor = OPERATOR, floor(*BY_HAND)
+    body = {"case_number": "20261124-00001"}
+    answer = await room.client.post("/api/own-call/case", json=body)
+    assert (answer.status_code, answer.json()["call_id"]) == (200, "pbx1:18.1")
+    assert room.pbx.given == [("about", "18.1", "8001", "20261124-00001")]
+    assert await room.notes() == [
+        ("call.link", "seat:8001", {"case": "20261124-00001", "outcome": "done"})
+    ]
+    unknown = await room.client.post("/api/own-call/case", json={"case_number": "20261124-00009"})
+    assert code(unknown) == (404, "case_not_found")
+    # A citizen's call has opened a case of its own.
+    room.live.floor = floor(CITIZEN, SEAT)
+    assert code(await room.client.post("/api/own-call/case", json=body)) == (
+        409,
+        "no_outbound_call",
+    )
+    assert len(room.pbx.given) == 1
 
 
 async def test_hold_mute_pause_join_and_hang_up(room: Room) -> None:
