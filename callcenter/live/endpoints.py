@@ -21,8 +21,8 @@ HEARTBEAT_SECONDS = 15
 SEND_SECONDS = 10
 """A watcher that takes nothing for so long is gone."""
 WATCH_SECONDS = 1800
-"""Then the stream ends and the watcher comes back, which keeps his session alive. It ends within two
-seconds if his session or token ends, or he may do other things than before: `callcenter.gate`."""
+"""Then the stream ends and the watcher comes back, which keeps his session alive. It ends at once
+if his session or token ends, or he may do other things than before: `callcenter.gate`."""
 
 SNAPSHOT_EXAMPLE: dict[str, JsonValue] = {
     "epoch": "5f0c1a2b",
