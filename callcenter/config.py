@@ -182,7 +182,7 @@ class Settings(BaseSettings):
         2,
         ge=1,
         le=20,
-        description="Calls left ringing, and the seat is on a break: once is a slip.",
+        description="Calls left ringing or refused, and the seat is on a break: once is a slip.",
     )
 
     # -- journal ----------------------------------------------------------------------------

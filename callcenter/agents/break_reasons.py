@@ -1,6 +1,6 @@
 """Why agents may be away: an admin's list, with a limit for each.
 
-The machine's own reason (`RING_NO_ANSWER`) can be named and limited, but neither taken away nor
+The machine's own reasons (`RING_NO_ANSWER`, `RING_REFUSED`) can be named, but neither taken away nor
 taken by an agent himself. A reason that was ever used is disabled rather than removed: intervals
 name it for ever.
 """
@@ -16,13 +16,13 @@ from callcenter.agents import repository
 from callcenter.agents.models import BreakReason
 from callcenter.clock import Clock, utc_now
 from callcenter.db.engine import Database
-from callcenter.domain.agents import RING_NO_ANSWER, WRAP_UP
+from callcenter.domain.agents import RING_NO_ANSWER, RING_REFUSED, WRAP_UP
 from callcenter.errors import BadInput, Conflict, NotFound
 from callcenter.trail.service import Entry, record
 
 _log = logging.getLogger(__name__)
 
-OWN = frozenset({RING_NO_ANSWER, WRAP_UP, "offline"})
+OWN = frozenset({RING_NO_ANSWER, RING_REFUSED, WRAP_UP, "offline"})
 """Reasons that the PBX is told by us; nobody may have another meaning for them."""
 
 

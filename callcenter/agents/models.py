@@ -85,7 +85,7 @@ class AgentFact(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     seat: Mapped[str] = mapped_column(String(16))
     kind: Mapped[str] = mapped_column(String(16))
-    """talk_ended, ring_answered or ring_missed."""
+    """talk_ended, ring_answered, ring_missed or ring_refused."""
     leg: Mapped[str] = mapped_column(String(40))
     queue: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime]

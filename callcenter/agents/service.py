@@ -66,7 +66,11 @@ LONGEST_REST_SECONDS = 5.0
 """A fact whose wake-up was lost, by another process say, is taken so much later at most."""
 RETRY_SECONDS = 1.0
 
-_RINGS = {RingEnd.ANSWERED: "ring_answered", RingEnd.NO_ANSWER: "ring_missed"}
+_RINGS = {
+    RingEnd.ANSWERED: "ring_answered",
+    RingEnd.NO_ANSWER: "ring_missed",
+    RingEnd.REFUSED: "ring_refused",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +226,7 @@ class AgentService:
                     level,
                     paused=bool(agent.pause),
                     reason=agent.pause,
+                    user_id=user_id,
                 )
                 for queue, level in levels.items()
                 if queue in codes
@@ -360,7 +365,11 @@ class AgentService:
                 seat=ring.seat, kind=_RINGS[ring.how], leg=ring.channel, queue="", at=ring.ended_at
             )
             for ring in changes.rings
-            if ring.how in _RINGS and ring.ended_at is not None and self._may_sit(ring.seat)
+            if ring.how in _RINGS
+            and ring.ended_at is not None
+            and self._may_sit(ring.seat)
+            # Whoever tells a colleague that he has no time has refused no caller.
+            and not (ring.how is RingEnd.REFUSED and ring.visit_id is None)
         ]
         talks = [
             (talk, talk.ended_at)
@@ -569,4 +578,6 @@ def _entry(user_id: int, effect: Effect, actor: str) -> Entry | None:
 def _fact(row: AgentFact) -> Fact:
     if row.kind == "talk_ended":
         return TalkEnded(Uniqueid(row.leg), row.queue, row.at)
-    return RingEnded(answered=row.kind == "ring_answered", at=row.at)
+    return RingEnded(
+        answered=row.kind == "ring_answered", refused=row.kind == "ring_refused", at=row.at
+    )

@@ -6,7 +6,7 @@ not depend on whose fact came first:
 
 - the seat and whether calls are wanted: the agent's own commands (or a supervisor's);
 - whether the phone is reachable, rings, talks: the live floor;
-- calls that were left ringing: the ledger alone;
+- calls that were left ringing or refused: the ledger alone;
 - the end of a talk: whichever of floor and ledger says it first begins the wrap-up (the floor is
   faster, the ledger is there after any outage); both name the seat's leg, so the second one begins
   nothing, and the ledger's moment is the one that counts. The wrap-up is that of the newest leg:
@@ -26,7 +26,9 @@ from enum import StrEnum
 from callcenter.domain.ids import Extension, Uniqueid, uniqueid_key
 
 RING_NO_ANSWER = "ring_no_answer"
-"""The reason of the break that the machine itself sets."""
+"""The reason of the break that the machine itself sets after calls that were left ringing."""
+RING_REFUSED = "ring_refused"
+"""Likewise after calls that the phone refused: who declines serves nobody either."""
 WRAP_UP = "wrap_up"
 """The reason of our pause between two calls, as the PBX is told it."""
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -74,7 +76,7 @@ class Rules:
     wrap_up_seconds: int
     """Of talks whose queue has no time of its own; 0: there is no wrap-up."""
     ring_no_answer_limit: int
-    """So many calls left ringing one after the other, and the seat is on a break."""
+    """So many calls left ringing or refused one after the other, and the seat is on a break."""
     wrap_up_of: Mapping[str, int] = field(default_factory=dict)
     """Seconds by queue."""
 
@@ -188,6 +190,8 @@ class RingEnded:
     answered: bool
     """False: nobody took it in the ring time. A ring that the caller ended is no fact."""
     at: datetime
+    refused: bool = False
+    """The phone said no: declined, set not to be disturbed, or broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +277,7 @@ class Agent:
     wrapped: Uniqueid | None = None
     """The newest leg whose talk has: what is told of it, or of an older one, is known."""
     missed: int = 0
-    """Calls left ringing since the last one that was taken."""
+    """Calls left ringing or refused since the last one that was taken."""
     talks_told_to: datetime = NEVER
     rings_told_to: datetime = NEVER
     """Up to where the ledger's facts were taken: after a rebuild all of them come again."""
@@ -469,7 +473,8 @@ def _ring_ended(agent: Agent, fact: RingEnded, rules: Rules) -> Agent:
     missed = agent.missed + 1
     if missed < rules.ring_no_answer_limit or agent.on_break is not None:
         return replace(agent, missed=missed)
-    return replace(agent, missed=0, on_break=Break(RING_NO_ANSWER))
+    reason = RING_REFUSED if fact.refused else RING_NO_ANSWER
+    return replace(agent, missed=0, on_break=Break(reason))
 
 
 def _step(before: Agent, after: Agent, now: datetime) -> Step:

@@ -237,6 +237,21 @@ async def test_a_seat_that_lets_calls_ring_out_is_set_to_a_break(floor: Floor) -
     assert [ring.how for ring in told.rings] == ["no_answer", "no_answer", "answered"]
 
 
+async def test_a_seat_that_refuses_calls_is_set_to_a_break(floor: Floor) -> None:
+    stories = floor.stories
+    agent, phone = await floor.ready(0)
+    phone.refuse_with = 603
+    citizen, out = await stories.dial()
+    assert (await agent.becomes("break", timeout=30))["reason"] == "ring_refused"
+    await floor.paused(phone.user, paused=True)
+    phone.refuse_with = 0
+    await agent.set("ready")
+    await stories.answer(phone, out)
+    await out.hang_up()
+    told = await stories.told(citizen.user)
+    assert [ring.how for ring in told.rings] == ["refused", "refused", "answered"]
+
+
 async def test_phones_are_unplugged_while_ready_ringing_and_talking(floor: Floor) -> None:
     stories = floor.stories
     talker, talking = await floor.ready(0)

@@ -191,13 +191,15 @@ class Office:
         )
         return LedgerChanges(calls=(row,), talks=(talk,))
 
-    def ring(self, number: int, how: RingEnd, seat: str = "8001") -> LedgerChanges:
-        """An offer that is over at this moment."""
+    def ring(
+        self, number: int, how: RingEnd, seat: str = "8001", *, direct: bool = False
+    ) -> LedgerChanges:
+        """An offer that is over at this moment: by a queue, or (`direct`) by a colleague."""
         call = self.talk_ended(f"17.{number}", seat).calls
         row = RingRow(
             id=f"pbx1:17.{number}/r1",
             call_id=call[0].id,
-            visit_id=None,
+            visit_id=None if direct else f"pbx1:17.{number}/q1",
             seat=seat,
             channel=f"17.{number}1",
             rang_at=T0,

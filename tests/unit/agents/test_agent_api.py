@@ -110,7 +110,10 @@ async def test_an_operator_sees_and_sets_nobody_else(door: Door) -> None:
         assert await door.code(method, path, json=body) == (403, "forbidden")
     status, reasons = await door.ask("GET", "/api/break-reasons")
     assert status == 200
-    assert {one["code"] for one in reasons["items"] if one["own"]} == {"ring_no_answer"}
+    assert {one["code"] for one in reasons["items"] if one["own"]} == {
+        "ring_no_answer",
+        "ring_refused",
+    }
 
 
 async def test_a_supervisor_sets_somebody_s_state(door: Door) -> None:
@@ -193,7 +196,7 @@ async def test_reasons_of_breaks(door: Door) -> None:
     status, made = await door.ask("POST", "/api/break-reasons", json=body)
     assert (status, made["name"], made["enabled"], made["own"]) == (201, "午睡", True, False)
     assert await door.code("POST", "/api/break-reasons", json=body) == (409, "break_reason_exists")
-    for own in ("wrap_up", "offline", "ring_no_answer"):
+    for own in ("wrap_up", "offline", "ring_no_answer", "ring_refused"):
         body["code"] = own
         assert (await door.code("POST", "/api/break-reasons", json=body))[0] == 409
     status, changed = await door.ask(

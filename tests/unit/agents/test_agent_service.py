@@ -173,6 +173,26 @@ async def test_rings_that_nobody_takes_end_in_a_break(office: Office) -> None:
     assert await facts_waiting(office) == 0
 
 
+async def test_calls_that_a_phone_refuses_end_in_a_break_of_their_own_reason(
+    office: Office,
+) -> None:
+    await office.agents.log_in(WANG, FIRST, actor="x")
+    for number in (1, 2):
+        office.later(10)
+        await office.told_by_ledger(office.ring(number, RingEnd.REFUSED))
+        await office.agents.take_due()
+    assert (await office.intervals(WANG))[-1][:3] == ("8001", "break", "ring_refused")
+    assert office.pbx.pauses[FIRST] == "ring_refused"
+
+
+async def test_whoever_refuses_a_colleague_has_refused_no_caller(office: Office) -> None:
+    await office.agents.log_in(WANG, FIRST, actor="x")
+    for number in (1, 2):
+        office.later(10)
+        await office.told_by_ledger(office.ring(number, RingEnd.REFUSED, direct=True))
+    assert await facts_waiting(office) == 0
+
+
 async def test_a_talk_that_only_the_ledger_knows_has_its_wrap_up(office: Office) -> None:
     await office.agents.set_wrap_up_times({"english": 60}, actor="x")
     await office.agents.log_in(WANG, FIRST, actor="x")

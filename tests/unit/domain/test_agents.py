@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from callcenter.domain.agent_sums import Interval, sums
 from callcenter.domain.agents import (
     RING_NO_ANSWER,
+    RING_REFUSED,
     WRAP_UP,
     Activity,
     Agent,
@@ -233,6 +234,21 @@ def test_calls_left_ringing_end_in_a_break_of_its_own_reason() -> None:
     assert (life.does(), life.agent.missed) == (AgentState.READY, 0)
 
 
+@pytest.mark.parametrize(
+    ("rings", "reason"),
+    [
+        ([True, True], RING_REFUSED),
+        ([False, True], RING_REFUSED),  # What the last one was is the reason.
+        ([True, False], RING_NO_ANSWER),
+    ],
+)
+def test_a_refused_call_was_not_served_either(rings: list[bool], reason: str) -> None:
+    life = ready()
+    for second, refused in enumerate(rings, 1):
+        life.take(RingEnded(answered=False, refused=refused, at=at(second)), second)
+    assert life.agent.shown.reason == life.agent.pause == reason
+
+
 def test_a_call_that_is_taken_in_between_forgives() -> None:
     life = ready()
     life.take(RingEnded(answered=False, at=at(5)), 5)
@@ -300,7 +316,7 @@ _facts: st.SearchStrategy[Fact] = st.one_of(
     st.builds(ringing, _legs),
     st.builds(talking, _legs, _queues, hold=st.booleans()),
     st.builds(TalkEnded, _legs, _queues, _moments),
-    st.builds(RingEnded, answered=st.booleans(), at=_moments),
+    st.builds(RingEnded, answered=st.booleans(), refused=st.booleans(), at=_moments),
 )
 _timed = st.lists(st.tuples(_facts, st.integers(0, 400)), max_size=40)
 """Facts with the moments they are taken at: also a clock that is put back."""
