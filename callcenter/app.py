@@ -112,6 +112,7 @@ from callcenter.reports.service import ReportService
 from callcenter.seats.service import SeatService
 from callcenter.secrets import Secrets
 from callcenter.shifts.attendance import AttendanceService
+from callcenter.shifts.changes import RotaChanges
 from callcenter.shifts.csv_file import RotaImport
 from callcenter.shifts.feed import FeedService
 from callcenter.shifts.neighbours import AgentPresence, MembersByShift
@@ -301,6 +302,7 @@ async def _build(
     state.break_reasons = BreakReasons(database)
     agent_history = state.agent_history = AgentHistory(database, settings)
     shifts = state.shifts = ShiftService(database, settings, opening, users)
+    state.rota_changes = RotaChanges(database, shifts, opening)
     state.shift_patterns = PatternService(database, settings)
     state.shift_requests = RequestService(database, shifts)
     state.attendance = AttendanceService(
@@ -313,7 +315,7 @@ async def _build(
     )
     shift_watch = ShiftWatch(settings, shifts, broadcast.publish)
     members = (
-        MembersByShift(shifts, agents.memberships, agents.at)
+        MembersByShift(shifts, agents.memberships)
         if settings.members_by_shift
         else agents.memberships
     )
@@ -322,6 +324,7 @@ async def _build(
     shift_watch.on_change(reconciler.request)
     users.on_change(agents.user_changed)
     seats.on_change(reconciler.request)
+    seats.on_change(agents.seats_changed)
     registrations = state.registrations = Registrations(link)
     registrations.on_change(seats.phones_came)
     seats.on_change(registrations.expect_changes)

@@ -1,8 +1,8 @@
 """Why agents may be away: an admin's list, with a limit for each.
 
-The machine's own reasons (`RING_NO_ANSWER`, `RING_REFUSED`) can be named, but neither taken away nor
-taken by an agent himself. A reason that was ever used is disabled rather than removed: intervals
-name it for ever.
+The machine's own reasons (`RING_NO_ANSWER`, `RING_REFUSED`) can be named, but neither taken away
+nor taken by an agent himself. A reason that was ever used is disabled rather than removed:
+intervals name it for ever.
 """
 
 from __future__ import annotations

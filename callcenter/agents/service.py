@@ -32,6 +32,7 @@ from callcenter.clock import Clock, utc_now
 from callcenter.config import Settings
 from callcenter.db.engine import Database
 from callcenter.domain.agents import (
+    Activity,
     Agent,
     BreakExceeded,
     Changed,
@@ -113,6 +114,8 @@ class AgentService:
         """Who is logged in."""
         self._by_seat: dict[Extension, int] = {}
         self._changed_users: set[int] = set()
+        self._check_seats = True
+        """A seat may have been disabled or removed; at the beginning, while we were not there."""
         self._rules = Rules(settings.wrap_up_seconds, settings.ring_no_answer_limit)
 
     def on_change(self, listener: Callable[[], None]) -> None:
@@ -163,12 +166,19 @@ class AgentService:
         self._changed_users.add(user_id)
         self._wake.set()
 
+    def seats_changed(self) -> None:
+        """A seat was changed: who sits at one that is disabled or gone is logged out soon, once
+        his call is over. The call itself goes on, so nobody is refused to disable a seat."""
+        self._check_seats = True
+        self._wake.set()
+
     async def take_due(self) -> None:
         """Take every fact that waits, and whatever is due by itself."""
         while self._changed_users:
             await self._check_person(next(iter(self._changed_users)))
         while await self._take_facts() == FACTS_AT_ONCE:
             pass
+        await self._leave_lost_seats()
         now = self._clock()
         due = [
             (user_id, Tick())
@@ -187,6 +197,30 @@ class AgentService:
         except SQLAlchemyError:
             self._changed_users.add(user_id)
             raise
+
+    async def _leave_lost_seats(self) -> None:
+        if not self._check_seats:
+            return
+        self._check_seats = False  # First: one may be changed again meanwhile.
+        try:
+            usable = {seat.extension for seat in await self._seats.desired()}
+            lost = [one for one in self._by_seat.items() if one[0] not in usable]
+            for seat, user_id in lost:
+                if self._agents[user_id].activity is not Activity.IDLE:
+                    self._check_seats = True  # The end of his call wakes us.
+                    continue
+                reason = await self._why_lost(seat)
+                await self.log_out(user_id, forced=True, actor=SYSTEM, reason=reason)
+        except SQLAlchemyError:
+            self._check_seats = True
+            raise
+
+    async def _why_lost(self, seat: Extension) -> str:
+        try:
+            await self._seats.get(seat)
+        except NotFound:
+            return "seat_removed"
+        return "seat_disabled"
 
     def _rest(self) -> float:
         deadlines = [agent.deadline for agent in self._agents.values()]
@@ -282,6 +316,7 @@ class AgentService:
                 raise Conflict(
                     f"seat {extension} has just been taken", code="seat_taken", seat=extension
                 ) from error
+        self.seats_changed()  # It may have been disabled since we looked.
         _log.info("agent %s logged in at seat %s by=%s", person.login, extension, actor)
         return self._info(person)
 
@@ -295,15 +330,16 @@ class AgentService:
         _log.info("agent %s: %s by=%s", person.login, type(command).__name__, actor)
         return self._info(person)
 
-    async def log_out(self, user_id: int, *, forced: bool, actor: str) -> None:
+    async def log_out(self, user_id: int, *, forced: bool, actor: str, reason: str = "") -> None:
         """Leave the seat, if there is one; also for somebody who is no agent any more.
 
-        `Conflict` ``agent_talking`` unless `forced`.
+        `reason`: a code, if it is not his own wish. `Conflict` ``agent_talking`` unless `forced`.
         """
         await self.load()
+        command = LogOut(forced, reason)
         async with self._turn:
-            self._refuse(user_id, LogOut(forced))
-            await self._take([(user_id, LogOut(forced))], by=actor)
+            self._refuse(user_id, command)
+            await self._take([(user_id, command)], by=actor)
         _log.info("agent %d logged out by=%s", user_id, actor)
 
     def _refuse(self, user_id: int, command: Command) -> None:

@@ -139,6 +139,8 @@ class LogOut:
     """Leave the seat. `forced`: also in the middle of a call, which goes on."""
 
     forced: bool = False
+    reason: str = ""
+    """Why, a code; '' if he wants it so himself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,7 @@ class Shown:
 
     state: AgentState
     reason: str
-    """Why there is a break, its code; '' in every other state."""
+    """Why there is a break, its code; of a logout, why the system did it; else ''."""
     seat: Extension | None
     since: datetime
 
@@ -370,7 +372,7 @@ def apply(agent: Agent, fact: Fact, now: datetime, rules: Rules) -> Step:
     pause = after.on_break
     if pause is not None and pause.begun_at is None and after.state is AgentState.BREAK:
         after = replace(after, on_break=replace(pause, begun_at=now))
-    return _step(agent, after, now)
+    return _step(agent, after, now, fact.reason if isinstance(fact, LogOut) else "")
 
 
 def _take(agent: Agent, fact: Fact, now: datetime, rules: Rules) -> Agent:
@@ -477,7 +479,7 @@ def _ring_ended(agent: Agent, fact: RingEnded, rules: Rules) -> Agent:
     return replace(agent, missed=0, on_break=Break(reason))
 
 
-def _step(before: Agent, after: Agent, now: datetime) -> Step:
+def _step(before: Agent, after: Agent, now: datetime, left_because: str) -> Step:
     """`after` with its clock, and the effects of the difference."""
     effects: list[Effect] = []
     if before.seat != after.seat:
@@ -490,7 +492,8 @@ def _step(before: Agent, after: Agent, now: datetime) -> Step:
     was, shall = before.shown, after.shown
     if (was.state, was.reason, was.seat) != (shall.state, shall.reason, shall.seat):
         after = replace(after, since=now)
-        effects.append(Changed(was, after.shown))
+        shown = after.shown if after.seat else replace(after.shown, reason=left_because)
+        effects.append(Changed(was, shown))
     if _exceeded(after) and not _exceeded(before):
         effects.append(BreakExceeded(_exceeded(after)))
     return Step(after, tuple(effects))

@@ -276,6 +276,31 @@ async def test_phones_are_unplugged_while_ready_ringing_and_talking(floor: Floor
     await stories.told(citizen.user)
 
 
+async def test_a_seat_is_disabled_while_its_agent_is_ready_and_talking(floor: Floor) -> None:
+    stories, api = floor.stories, floor.system.api
+    talker, talking = await floor.ready(0)
+    talk = await stories.talk(talking)
+    idler, idle = await floor.ready(1)
+    try:
+        for phone in (talking, idle):
+            answer = await api.patch(f"/api/seats/{phone.user}", json={"enabled": False})
+            answer.raise_for_status()
+        await idler.becomes("offline")
+        assert (await idler.states())[-1] == "ready"
+        # The citizen notices nothing.
+        await stories.speak(talk.out, talk.taken)
+        assert (await talker.now())["state"] == "talking"
+        await talk.out.hang_up()
+        await talker.becomes("offline")
+        assert "talking" in await talker.states()
+        notes = await floor.system.get("/api/trail", subject=f"agent:{talker.user_id}")
+        assert notes["items"][0]["data"]["reason"] == "seat_disabled"
+    finally:
+        for phone in (talking, idle):
+            await api.patch(f"/api/seats/{phone.user}", json={"enabled": True})
+    await stories.answered_story(talk.number, talking.user)
+
+
 class Everybody:
     """An agent in every state, each at a seat of his own."""
 

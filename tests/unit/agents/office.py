@@ -118,6 +118,7 @@ class Office:
             publish=self.published.append,
             clock=self.clock,
         )
+        self.seats.on_change(self.agents.seats_changed)
         self.agents.on_change(lambda: self.told.append(None))
 
     def later(self, seconds: float) -> None:

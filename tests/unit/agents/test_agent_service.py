@@ -22,12 +22,15 @@ from callcenter.domain.agents import (
     TakeBreak,
     apply,
 )
+from callcenter.domain.ids import Extension
 from callcenter.domain.ledger import Direction, RingEnd
 from callcenter.errors import BadInput, CallcenterError, Conflict, NotFound
 from callcenter.seats.service import SeatChanges
+from callcenter.trail.repository import TrailFilter
+from callcenter.trail.service import SYSTEM, Trail
 from tests.unit.agents.conftest import MakeOffice
 from tests.unit.agents.office import FIRST, FREE, LI, SECOND, T0, WANG, Office, talking
-from tests.unit.domain.test_agents import RULES, _timed, at
+from tests.unit.domain.test_agents import GONE, IDLE, RULES, _timed, at
 
 
 async def code_of(work: Any) -> str:
@@ -156,6 +159,80 @@ async def test_a_step_that_cannot_be_written_did_not_happen(
     assert await office.sees(FIRST, talking("17.2")) is True
     assert await office.state(WANG) == "talking"
     assert [one[1] for one in await office.intervals(WANG)] == ["ready", "talking"]
+
+
+# -- the seat itself goes -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["disabled", "removed"])
+async def test_whose_seat_is_taken_away_is_logged_out_with_the_reason(
+    office: Office, how: str
+) -> None:
+    await office.agents.log_in(WANG, FIRST, actor="x")
+    await office.agents.log_in(LI, SECOND, actor="x")
+    await office.sees(FIRST, IDLE)
+    office.later(5)
+    await take_away(office, how)
+    await office.agents.take_due()
+    assert [await office.state(one) for one in (WANG, LI)] == ["offline", "ready"]
+    assert (await office.intervals(WANG))[-1] == ("8001", "ready", "", 0, 5)
+    told = office.published[-1].data
+    assert (told["state"], told["reason"]) == ("offline", f"seat_{how}")
+    (note, *_) = await Trail(office.database).page(
+        TrailFilter(subject=f"agent:{WANG}"), before=None, limit=1
+    )
+    assert (note.actor, note.data["reason"]) == (SYSTEM, f"seat_{how}")
+
+
+async def test_a_talk_outlives_its_seat_and_the_logout_comes_after_it(office: Office) -> None:
+    await office.agents.log_in(WANG, FIRST, actor="x")
+    await office.sees(FIRST, talking("17.2"))
+    await take_away(office, "disabled")
+    office.later(1)
+    await office.agents.take_due()
+    assert await office.state(WANG) == "talking"
+    office.later(60)
+    await office.sees(FIRST, GONE)
+    await office.agents.take_due()
+    assert await office.state(WANG) == "offline"
+    assert [one[1:] for one in await office.intervals(WANG)][-2:] == [
+        ("talking", "", 0, 61),
+        ("wrap_up", "", 61, 61),
+    ]
+
+
+async def test_a_seat_that_went_while_we_were_down_is_noticed(office: Office) -> None:
+    await office.agents.log_in(WANG, FIRST, actor="x")
+    await office.sees(FIRST, IDLE)
+    await office.seats.remove(FIRST, actor="x")
+    office.begin()
+    await office.agents.load()
+    await office.agents.take_due()
+    assert await office.state(WANG) == "offline"
+
+
+async def test_a_login_that_meets_the_disabling_does_not_outlive_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = office.agents._usable
+
+    async def looks_just_before(seat: str) -> Extension:
+        found = await look(seat)
+        await take_away(office, "disabled")
+        await office.agents.take_due()
+        return found
+
+    monkeypatch.setattr(office.agents, "_usable", looks_just_before)
+    await office.agents.log_in(WANG, FIRST, actor="x")
+    await office.agents.take_due()
+    assert await office.state(WANG) == "offline"
+
+
+async def take_away(office: Office, how: str) -> None:
+    if how == "removed":
+        await office.seats.remove(FIRST, actor="admin")
+    else:
+        await office.seats.change(FIRST, SeatChanges(enabled=False), actor="admin")
 
 
 # -- the ledger --------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from callcenter.domain.agents import (
     SeatSeen,
     SeatTaken,
     SetPause,
+    Shown,
     Step,
     TakeBreak,
     Talk,
@@ -279,6 +280,15 @@ def test_logging_out_leaves_nothing_behind() -> None:
     assert life.agent == Agent(since=at(2))
     life.take(LogIn(OTHER), 3)
     assert (life.agent.seat, life.agent.on_break) == (OTHER, None)
+
+
+def test_whoever_is_logged_out_learns_why_and_his_interval_ends() -> None:
+    life = ready()
+    effects = life.take(LogOut(forced=True, reason="seat_disabled"), 2)
+    changed = next(one for one in effects if isinstance(one, Changed))
+    assert (changed.before.state, changed.before.reason) == (AgentState.READY, "")
+    after = Shown(AgentState.OFFLINE, "seat_disabled", None, at(2))
+    assert changed.after == after
 
 
 def test_what_the_ledger_tells_of_the_seat_s_former_agent_is_not_his() -> None:
