@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,17 +146,29 @@ class SeatWork:
         self._lists = lists
         self._stopped = False
 
-    async def carry_out(self, steps: Iterable[Step], counters: ReconcilerCounters) -> list[str]:
+    async def carry_out(self, steps: Sequence[Step], counters: ReconcilerCounters) -> list[str]:
         """Each seat's steps in order, `SEATS_AT_ONCE` seats at a time; what went wrong.
 
-        After a failed step the seat's others are left to the next round. A PBX that does not
-        answer ends the round: every further seat would wait as long for nothing.
+        Nothing that comes after the last joining is begun before all joinings are over
+        (`domain.reconcile.difference`). After a failed step the seat's others are left to the next
+        round. A PBX that does not answer ends the round: every further seat would wait as long for
+        nothing.
         """
+        joinings = [at for at, step in enumerate(steps) if isinstance(step, JoinQueue)]
+        last = joinings[-1] + 1 if joinings else 0
+        failed: dict[Extension, str] = {}
+        for part in (steps[:last], steps[last:]):
+            await self._by_seat(part, failed, counters)
+        return [f"seat {extension}: {message}" for extension, message in failed.items()]
+
+    async def _by_seat(
+        self, steps: Iterable[Step], failed: dict[Extension, str], counters: ReconcilerCounters
+    ) -> None:
+        """Carry out those of seats that have not `failed`."""
         by_seat: dict[Extension, list[Step]] = {}
         for step in steps:
             by_seat.setdefault(step.extension, []).append(step)
-        queue = list(by_seat.items())[::-1]
-        problems: list[str] = []
+        queue = [item for item in by_seat.items() if item[0] not in failed][::-1]
 
         async def work() -> None:
             while queue and not self._stopped:
@@ -167,14 +179,13 @@ class SeatWork:
                         counters.steps += 1
                 except CallcenterError as error:
                     counters.failed_steps += 1
-                    problems.append(f"seat {extension}: {error.message}")
+                    failed[extension] = error.message
                     if isinstance(error, PbxUnavailable | PbxTimeout):
                         self._stopped = True
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(SEATS_AT_ONCE, len(queue))):
                 group.create_task(work())
-        return problems
 
     async def _take(self, step: Step) -> None:
         interface = f"PJSIP/{step.extension}"

@@ -179,6 +179,9 @@ def difference(
     membership ends before the seat goes and begins after it came. A place of a seat that is not
     wanted is not wanted either.
 
+    Nobody leaves a queue, but for another name, before everybody who joins one has: when shifts
+    change, a queue that is empty for a moment would send away all who wait there.
+
     A queue that is `emptying` takes no more callers, and those who wait there are to be served: its
     members stay as long as they are wanted there or in any other queue, and are on a break there
     when they are on one elsewhere; nobody joins it.
@@ -189,7 +192,7 @@ def difference(
     wanted = {key: place for key, place in wanted.items() if key[0] not in emptying} | staying
     leave: list[Step] = []
     adjust: list[Step] = []
-    join: list[Step] = []
+    join: list[Step] = []  # With the leaving that another name needs.
     for key in sorted({*wanted, *actual.places}):
         place, have = wanted.get(key), actual.places.get(key)
         if have is not None and not have.dynamic:
@@ -199,7 +202,7 @@ def difference(
             adjust += _adjust(key, have, place.working)
             continue
         if have is not None:
-            leave.append(LeaveQueue(extension, queue))
+            (leave if place is None else join).append(LeaveQueue(extension, queue))
         if place is not None:
             # A change of name must not send calls to somebody who is on a break.
             kept = have.working if have is not None else Working()
@@ -210,7 +213,7 @@ def difference(
         for extension, seat in sorted(want.items())
         if (pushed := actual.seats.get(extension, NOTHING)) != seat.fingerprint
     ]
-    return (*leave, *remove, *adjust, *push, *join)
+    return (*adjust, *push, *join, *leave, *remove)
 
 
 def _staying(

@@ -32,6 +32,8 @@ class DesiredMember:
     paused: bool = False
     reason: str = ""
     """Why it is paused: a break's code, ``wrap_up`` …"""
+    user_id: int | None = None
+    """Whose place it is: the agent's at the seat; None: the seat's own, nobody is logged in."""
 
 
 def is_seat_extension(extension: str, first_seat: int) -> bool:

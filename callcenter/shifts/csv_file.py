@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -21,6 +21,7 @@ from callcenter.domain.shifts import EntrySource
 from callcenter.errors import BadInput
 from callcenter.shifts import repository
 from callcenter.shifts.models import RotaEntry
+from callcenter.shifts.planning import fill, touch
 from callcenter.shifts.service import EntryInfo, ShiftService
 from callcenter.trail.service import Entry, record
 
@@ -141,51 +142,51 @@ class RotaImport:
         self._clock = clock
 
     async def take(self, text: str, *, actor: str) -> Imported:
-        """Make the rota hold what the file says; `BadInput` ``bad_csv``."""
+        """Make the rota hold what the file says; `BadInput` ``bad_csv``.
+
+        Who is no user any more, and a shift that is disabled, stay where they are in the rota but
+        are not planned anew.
+        """
         rows = read(text)
         if not rows:
             return Imported(0, 0, 0, 0)
         names = await self._shifts.names({row.user_id for row in rows})
-        wanted: dict[tuple[int, date], dict[str, CsvRow]] = {}
-        problems = []
+        days = [row.day for row in rows]
         async with self._database.writing() as session:
             shifts = {shift.code: shift for shift in await repository.shifts(session)}
-            for row in rows:
-                slot = wanted.setdefault((row.user_id, row.day), {})
-                if row.user_id not in names:
-                    problems.append(f"line {row.line}: there is no user {row.user_id}")
-                if row.shift and row.shift not in shifts:
-                    problems.append(f"line {row.line}: there is no shift {row.shift!r}")
-                if row.shift in slot:
-                    problems.append(f"line {row.line}: the same as line {slot[row.shift].line}")
-                slot[row.shift] = row
-            if problems:
-                raise _bad(problems)
-            days = [row.day for row in rows]
+            wanted, problems = _slots(rows, shifts)
             present: dict[tuple[int, date], dict[int, RotaEntry]] = {}
             for entry in await repository.entries(session, min(days), max(days)):
                 present.setdefault((entry.user_id, entry.day), {})[entry.shift_id] = entry
+            now = self._clock()
             added = changed = removed = unchanged = 0
             for (user_id, day), slot in wanted.items():
                 old = present.get((user_id, day), {})
+                gone = user_id not in names
                 for code, row in slot.items():
-                    if not code:
-                        continue
-                    entry_there = old.pop(shifts[code].id, None)
-                    if entry_there is None:
+                    entry_there = old.pop(shifts[code].id, None) if code else None
+                    if gone and entry_there is None and (code or not old):
+                        problems[row.line] = f"there is no user {user_id}"
+                    elif not code:
+                        pass
+                    elif entry_there is None:
+                        if not shifts[code].enabled:
+                            problems[row.line] = f"shift {code} is disabled"
                         entry = RotaEntry(user_id=user_id, day=day)
-                        self._shifts.fill(entry, shifts[code], EntrySource.IMPORT, row.note, actor)
+                        fill(entry, shifts[code], EntrySource.IMPORT, row.note, actor, now)
                         session.add(entry)
                         added += 1
                     elif entry_there.note != row.note:
                         entry_there.note = row.note
-                        self._shifts.touch(entry_there, actor)
+                        touch(entry_there, actor, now)
                         changed += 1
                     else:
                         unchanged += 1
                 for entry in old.values():
                     await session.delete(entry)
                     removed += 1
+            if problems:  # Nothing of the above is kept.
+                raise _bad([f"line {line}: {what}" for line, what in sorted(problems.items())])
             facts = {
                 "from": str(min(days)),
                 "to": str(max(days)),
@@ -193,6 +194,25 @@ class RotaImport:
                 "changed": changed,
                 "removed": removed,
             }
-            await record(session, Entry("rota.imported", "rota", facts, actor), now=self._clock())
+            await record(session, Entry("rota.imported", "rota", facts, actor), now=now)
         _log.info("rota imported added=%d removed=%d by=%s", added, removed, actor)
+        self._shifts.changed()
         return Imported(added, changed, removed, unchanged)
+
+
+def _slots(
+    rows: Iterable[CsvRow], shifts: Collection[str]
+) -> tuple[dict[tuple[int, date], dict[str, CsvRow]], dict[int, str]]:
+    """Each person's days with their rows by shift, and by line what is wrong."""
+    slots: dict[tuple[int, date], dict[str, CsvRow]] = {}
+    problems: dict[int, str] = {}
+    for row in rows:
+        slot = slots.setdefault((row.user_id, row.day), {})
+        first = slot.get(row.shift)
+        if row.shift and row.shift not in shifts:
+            problems[row.line] = f"there is no shift {row.shift!r}"
+        elif first is not None:
+            problems[row.line] = f"the same as line {first.line}"
+        else:
+            slot[row.shift] = row
+    return slots, problems

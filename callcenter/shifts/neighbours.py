@@ -8,7 +8,6 @@ from datetime import datetime
 from callcenter.agents.history import AgentHistory
 from callcenter.domain.agents import AgentState
 from callcenter.domain.attendance import PresentSpan
-from callcenter.domain.ids import Extension
 from callcenter.domain.seating import DesiredMember
 from callcenter.shifts.service import ShiftService
 
@@ -43,22 +42,13 @@ class MembersByShift:
     """
 
     def __init__(
-        self,
-        shifts: ShiftService,
-        members: Callable[[], Awaitable[Sequence[DesiredMember]]],
-        holder: Callable[[Extension], int | None],
+        self, shifts: ShiftService, members: Callable[[], Awaitable[Sequence[DesiredMember]]]
     ) -> None:
         self._shifts = shifts
         self._members = members
-        self._holder = holder
 
     async def __call__(self) -> Sequence[DesiredMember]:
         """Every seat's place in queues, as the PBX should have it."""
         members = await self._members()
         present = await self._shifts.on_shift_now()
-
-        def stays(member: DesiredMember) -> bool:
-            user_id = self._holder(member.extension)
-            return user_id is None or user_id in present
-
-        return [member for member in members if stays(member)]
+        return [member for member in members if member.user_id is None or member.user_id in present]

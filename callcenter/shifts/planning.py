@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 
 from callcenter.domain.rest_rules import LeaveDays
 from callcenter.domain.shifts import Assignment, EntrySource, Rotation, ShiftKind, ShiftPattern
@@ -54,6 +54,21 @@ def set_hours(row: RotaEntry, shift: Shift) -> None:
         shift.minutes,
         shift.kind,
     )
+
+
+def fill(
+    row: RotaEntry, shift: Shift, source: EntrySource, note: str, actor: str, now: datetime
+) -> None:
+    """Make a new entry whole."""
+    set_hours(row, shift)
+    row.source, row.note, row.version = source.value, note, 1
+    row.updated_by, row.updated_at = actor, now
+
+
+def touch(row: RotaEntry, actor: str, now: datetime) -> None:
+    """Note a change of an entry: who agreed on it as it was sees that it is another."""
+    row.version += 1
+    row.updated_by, row.updated_at = actor, now
 
 
 def has_hours(row: RotaEntry, shift: Shift) -> bool:

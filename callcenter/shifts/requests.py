@@ -31,7 +31,7 @@ from callcenter.domain.shifts import EntrySource
 from callcenter.errors import BadInput, Conflict, Forbidden, NotFound
 from callcenter.shifts import repository
 from callcenter.shifts.models import LeaveRequest, RotaEntry, SwapRequest
-from callcenter.shifts.planning import assignment
+from callcenter.shifts.planning import assignment, touch
 from callcenter.shifts.service import ShiftService, check_range, found_entry
 from callcenter.trail.service import Entry, record
 
@@ -93,7 +93,7 @@ class RequestService:
                 permission=Permission.SHIFT_WRITE.value,
             )
         check_range(first, last, LEAVE_DAYS_MAX)
-        await self._known(user_id)
+        await self._shifts.check_user(user_id)
         row = LeaveRequest(
             user_id=user_id,
             first_day=first,
@@ -133,6 +133,7 @@ class RequestService:
             row.decided_by, row.decided_at, row.answer = who.name, self._clock(), answer
             await record(session, _leave_entry(row.state, row, who), now=row.decided_at)
         _log.info("leave %d %s by=%s", leave_id, row.state, who.name)
+        self._shifts.changed()
         return row
 
     async def withdraw_leave(self, leave_id: int, *, who: Actor) -> LeaveRequest:
@@ -149,6 +150,7 @@ class RequestService:
             row.decided_by, row.decided_at = who.name, self._clock()
             await record(session, _leave_entry(row.state, row, who), now=row.decided_at)
         _log.info("leave %d withdrawn by=%s", leave_id, who.name)
+        self._shifts.changed()
         return row
 
     # -- swaps --------------------------------------------------------------------------------
@@ -173,7 +175,7 @@ class RequestService:
         Errors: `NotFound` ``rota_entry_not_found`` (also for an entry that is not theirs);
         `BadInput` ``bad_swap``, ``unknown_user``; `Conflict` ``swap_open``.
         """
-        await self._known(new.partner_id)
+        await self._shifts.check_user(new.partner_id)
         if new.partner_id == user_id:
             raise BadInput("partner_id: a swap is with somebody else", code="bad_swap")
         async with self._database.writing() as session:
@@ -266,6 +268,7 @@ class RequestService:
         except IntegrityError as error:
             raise _swap_conflict() from error
         _log.info("swap %d %s by=%s", swap_id, row.state, who.name)
+        self._shifts.changed()
         return row
 
     async def _carry_out(self, session: AsyncSession, row: SwapRequest, actor: str) -> None:
@@ -289,7 +292,7 @@ class RequestService:
         for entry in (own, theirs):
             if entry is not None:
                 entry.source = EntrySource.SWAP.value
-                self._shifts.touch(entry, actor)
+                touch(entry, actor, self._clock())
 
     async def _agreed(
         self, session: AsyncSession, entry_id: int, user_id: int, version: int | None
@@ -325,10 +328,6 @@ class RequestService:
     async def _entry_of(self, session: AsyncSession, entry_id: int, user_id: int) -> RotaEntry:
         entry = await repository.entry(session, entry_id)
         return found_entry(entry if entry and entry.user_id == user_id else None, entry_id)
-
-    async def _known(self, user_id: int) -> None:
-        if user_id not in await self._shifts.names((user_id,)):
-            raise BadInput(f"there is no user {user_id}", code="unknown_user", user_id=user_id)
 
 
 def _take(

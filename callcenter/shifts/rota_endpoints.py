@@ -15,6 +15,7 @@ from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
 from callcenter.shifts import csv_file
 from callcenter.shifts.attendance import AttendanceService
+from callcenter.shifts.changes import RotaChanges
 from callcenter.shifts.common import First, Id, Last, Me, problem
 from callcenter.shifts.csv_file import RotaImport
 from callcenter.shifts.feed import FeedService
@@ -48,6 +49,11 @@ def _shifts(request: Request) -> ShiftService:
     return service
 
 
+def _changes(request: Request) -> RotaChanges:
+    service: RotaChanges = request.app.state.rota_changes
+    return service
+
+
 def _patterns(request: Request) -> PatternService:
     service: PatternService = request.app.state.shift_patterns
     return service
@@ -69,6 +75,7 @@ def _feeds(request: Request) -> FeedService:
 
 
 Shifts = Annotated[ShiftService, Depends(_shifts)]
+Changes = Annotated[RotaChanges, Depends(_changes)]
 Patterns = Annotated[PatternService, Depends(_patterns)]
 Attendances = Annotated[AttendanceService, Depends(_attendance)]
 Importer = Annotated[RotaImport, Depends(_importer)]
@@ -240,14 +247,14 @@ async def remove_rotation(rotation_id: Id, service: Patterns, who: Who) -> None:
     responses={
         404: _NO_ROTATION,
         422: problem(
-            "Codes `bad_input`, `bad_range`, `rota_in_the_past`.",
+            "Codes `bad_input`, `bad_range`, `rota_in_the_past`, `shift_disabled`.",
             "rota_in_the_past",
             "from: 2026-11-01 is past; a rotation is planned from today on",
         ),
     },
 )
 async def plan_rotation(
-    rotation_id: Id, body: GenerateBody, service: Shifts, who: Who
+    rotation_id: Id, body: GenerateBody, service: Changes, who: Who
 ) -> GeneratedOut:
     """May be repeated: what is right already stays, and so does what others planned."""
     result = await service.generate(
@@ -284,9 +291,9 @@ async def remove_feed(service: Feeds, me: Me, who: Who) -> None:
         422: _BAD_ENTRY,
     },
 )
-async def add_entry(body: EntryIn, service: Shifts, who: Who) -> SavedEntryOut:
+async def add_entry(body: EntryIn, changes: Changes, service: Shifts, who: Who) -> SavedEntryOut:
     """With what is then wrong with that person's shifts; nothing is forbidden."""
-    info = await service.add(body.user_id, body.day, body.shift_id, note=body.note, actor=who.name)
+    info = await changes.add(body.user_id, body.day, body.shift_id, note=body.note, actor=who.name)
     return await _saved(service, info)
 
 
@@ -310,9 +317,11 @@ async def read_entry(entry_id: Id, service: Shifts) -> EntryOut:
         422: _BAD_ENTRY,
     },
 )
-async def change_entry(entry_id: Id, body: EntryPatch, service: Shifts, who: Who) -> SavedEntryOut:
+async def change_entry(
+    entry_id: Id, body: EntryPatch, changes: Changes, service: Shifts, who: Who
+) -> SavedEntryOut:
     """What is left out stays."""
-    info = await service.change(
+    info = await changes.change(
         entry_id,
         version=body.version,
         user_id=body.user_id,
@@ -330,9 +339,9 @@ async def change_entry(entry_id: Id, body: EntryPatch, service: Shifts, who: Who
     dependencies=_WRITE,
     responses={404: _NO_ENTRY},
 )
-async def remove_entry(entry_id: Id, service: Shifts, who: Who) -> None:
+async def remove_entry(entry_id: Id, changes: Changes, who: Who) -> None:
     """A rotation that is planned anew puts its own back: for a day off, leave is what stays."""
-    await service.remove(entry_id, actor=who.name)
+    await changes.remove(entry_id, actor=who.name)
 
 
 @feed_router.get(

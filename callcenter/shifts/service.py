@@ -1,21 +1,20 @@
-"""The rota: who works when, what is wrong with it, and who is on shift at this moment.
+"""The rota read: who works when, what is wrong with it, and who is on shift at this moment.
 
 An entry is one person's shift on one day. Approved leave does not remove an entry: it stands
 aside, so that leave which is given back brings the shift back. Everything that asks who should be
 there (cover, attendance, the queue's members) goes by entries without leave.
 
-Conflicts are found and named, not forbidden; see `domain.rest_rules`.
+Conflicts are found and named, not forbidden; see `domain.rest_rules`. What changes the rota
+(`changes`, `requests`, `csv_file`) says so here after its commit, and whoever watches looks again.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.clock import Clock, utc_now
@@ -39,17 +38,12 @@ from callcenter.domain.shifts import (
     next_change,
     on_shift,
 )
-from callcenter.domain.workdays import days_between
-from callcenter.errors import BadInput, Conflict, NotFound, VersionConflict
+from callcenter.errors import BadInput, NotFound
 from callcenter.opening.service import OpeningService
 from callcenter.shifts import repository
-from callcenter.shifts.models import RotaEntry, Shift
-from callcenter.shifts.patterns import found_rotation, found_shift, read_rotation
-from callcenter.shifts.planning import assignment, leave_days, plan, set_hours
+from callcenter.shifts.models import RotaEntry
+from callcenter.shifts.planning import assignment, leave_days
 from callcenter.shifts.ports import People
-from callcenter.trail.service import Entry, record
-
-_log = logging.getLogger(__name__)
 
 RANGE_DAYS_MAX = 92
 """A quarter of a year; with 1,700 people a list of 150,000 entries."""
@@ -94,21 +88,17 @@ class Rota:
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
-    """What planning a rotation did, or would do."""
+class AtWork:
+    """Who is on shift, and for how long that holds."""
 
-    added: int
-    changed: int
-    removed: int
-    unchanged: int
-    kept: int
-    """Days on which somebody else had planned."""
-    assumed_years: Sequence[int]
-    """Years whose holidays are not known, though the rotation goes by working days."""
+    people: frozenset[int]
+    """Users whose shift at a seat runs and who are not on leave."""
+    holds: timedelta | None
+    """Until a shift next begins or ends; None: nothing does within the next day."""
 
 
 class ShiftService:
-    """Reads and changes the rota."""
+    """Reads the rota."""
 
     def __init__(
         self,
@@ -123,6 +113,7 @@ class ShiftService:
         self._opening = opening
         self._people = people
         self._clock = clock
+        self._listeners: list[Callable[[], None]] = []
         self.rules = RestRules(
             rest=timedelta(hours=settings.shift_min_rest_hours),
             days_in_a_row=settings.shift_max_days_in_a_row,
@@ -138,22 +129,32 @@ class ShiftService:
         """The city's day."""
         return self._clock().astimezone(self._zone).date()
 
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each commit that changed who should be here."""
+        self._listeners.append(listener)
+
+    def changed(self) -> None:
+        """The rota or the leave that stands has changed, and is committed."""
+        for listener in self._listeners:
+            listener()
+
     # -- who is there -------------------------------------------------------------------------
 
     async def on_shift_now(self) -> frozenset[int]:
         """Users whose shift at a seat runs now and who are not on leave."""
-        now = self._clock()
-        return on_shift((await self.around(now)).standing, now)
+        return (await self.at_work()).people
 
     async def around(self, moment: datetime) -> Rota:
         """All that can run at `moment` or begin within a day of it."""
         day = moment.astimezone(self._zone).date()
         return await self.rota(day - _DAY, day + _DAY)
 
-    async def next_shift_change(self) -> datetime | None:
-        """When a shift next begins or ends, as far as the next day tells."""
+    async def at_work(self) -> AtWork:
+        """Who is on shift now, and how long that holds if nobody changes the rota."""
         now = self._clock()
-        return next_change((await self.around(now)).standing, now)
+        standing = (await self.around(now)).standing
+        following = next_change(standing, now)
+        return AtWork(on_shift(standing, now), None if following is None else following - now)
 
     async def rota(self, first: date, last: date) -> Rota:
         """Everybody's shifts that begin on the days ``first … last``."""
@@ -189,6 +190,11 @@ class ShiftService:
         """What people are called; those who are not users are left out."""
         return await self._people.names(user_ids)
 
+    async def check_user(self, user_id: int) -> None:
+        """`BadInput` ``unknown_user`` unless there is such a user."""
+        if user_id not in await self._people.names((user_id,)):
+            raise BadInput(f"there is no user {user_id}", code="unknown_user", user_id=user_id)
+
     async def conflicts(self, first: date, last: date) -> Sequence[RotaConflict]:
         """What is wrong with the days ``first … last``, by time; `BadInput` ``bad_range``."""
         check_range(first, last, RANGE_DAYS_MAX)
@@ -221,164 +227,6 @@ class ShiftService:
             for conflict in people_conflicts(rota.assignments, rota.leave, self.rules)
             if self._touches(conflict, day, day)
         ]
-
-    # -- changing -----------------------------------------------------------------------------
-
-    async def add(
-        self, user_id: int, day: date, shift_id: int, *, note: str, actor: str
-    ) -> EntryInfo:
-        """Put a shift into the rota by hand.
-
-        Errors: `BadInput` ``unknown_user``, ``unknown_shift``, ``shift_disabled``; `Conflict`
-        ``rota_entry_exists``.
-        """
-        await self._check_user(user_id)
-        row = RotaEntry(user_id=user_id, day=day)
-        try:
-            async with self._database.writing() as session:
-                shift = await self._usable(session, shift_id)
-                if await repository.same_entry(session, user_id, day, shift_id) is not None:
-                    raise _entry_exists(user_id, day)
-                self.fill(row, shift, EntrySource.MANUAL, note, actor)
-                session.add(row)
-                await session.flush()
-                await record(session, trail_entry("rota.added", row, actor), now=row.updated_at)
-        except IntegrityError as error:
-            raise _entry_exists(user_id, day) from error
-        _log.info("rota entry %d added by=%s", row.id, actor)
-        return await self.entry(row.id)
-
-    async def change(
-        self,
-        entry_id: int,
-        *,
-        version: int,
-        user_id: int | None = None,
-        shift_id: int | None = None,
-        note: str | None = None,
-        actor: str,
-    ) -> EntryInfo:
-        """Give an entry to somebody else, another shift or another note; None leaves it.
-
-        Errors: `NotFound` ``rota_entry_not_found``; `VersionConflict`; those of `add`.
-        """
-        if user_id is not None:
-            await self._check_user(user_id)
-        try:
-            async with self._database.writing() as session:
-                row = found_entry(await repository.entry(session, entry_id), entry_id)
-                _check_version(row, version)
-                shift = (
-                    found_shift(await repository.shift(session, row.shift_id), row.shift_id)
-                    if shift_id is None
-                    else await self._usable(session, shift_id)
-                )
-                who = row.user_id if user_id is None else user_id
-                same = await repository.same_entry(session, who, row.day, shift.id)
-                if same is not None and same.id != entry_id:
-                    raise _entry_exists(who, row.day)
-                row.user_id = who
-                if shift_id is not None:
-                    set_hours(row, shift)
-                if note is not None:
-                    row.note = note
-                if user_id is not None or shift_id is not None:
-                    row.source = EntrySource.MANUAL.value
-                self.touch(row, actor)
-                await record(session, trail_entry("rota.changed", row, actor), now=row.updated_at)
-        except IntegrityError as error:
-            raise _entry_exists(who, row.day) from error
-        _log.info("rota entry %d changed by=%s", entry_id, actor)
-        return await self.entry(entry_id)
-
-    async def remove(self, entry_id: int, *, actor: str) -> None:
-        """Take an entry out; `NotFound` ``rota_entry_not_found``.
-
-        A rotation that is planned anew puts its own back: for a day off, leave is what stays.
-        """
-        async with self._database.writing() as session:
-            row = found_entry(await repository.entry(session, entry_id), entry_id)
-            await record(session, trail_entry("rota.removed", row, actor), now=self._clock())
-            await session.delete(row)
-        _log.info("rota entry %d removed by=%s", entry_id, actor)
-
-    async def generate(
-        self, rotation_id: int, first: date, last: date, *, dry_run: bool, actor: str
-    ) -> Generated:
-        """Plan a rotation for the days ``first … last``; a dry run only says what it would do.
-
-        The past is not planned. Errors: `NotFound` ``rotation_not_found``; `BadInput`
-        ``bad_range``, ``rota_in_the_past``.
-        """
-        check_range(first, last, RANGE_DAYS_MAX)
-        if first < self.today():
-            raise BadInput(
-                f"from: {first} is past; a rotation is planned from today on",
-                code="rota_in_the_past",
-            )
-        workdays = (await self._opening.days()).workdays
-        async with self._database.writing() as session:
-            row = found_rotation(await repository.rotation(session, rotation_id), rotation_id)
-            info = await read_rotation(session, row)
-            shifts = {shift.id: shift for shift in await repository.shifts(session)}
-            planned = plan(
-                rotation_id,
-                info.rotation,
-                info.members,
-                days_between(first, last),
-                await repository.entries(session, first, last),
-                shifts,
-                workdays,
-            )
-            if not dry_run:
-                for entry in planned.remove:
-                    await session.delete(entry)
-                for entry, shift_id in planned.change:
-                    set_hours(entry, shifts[shift_id])
-                    self.touch(entry, actor)
-                # Before the new ones: a person may take a place that another leaves.
-                await session.flush()
-                for user_id, day, shift_id in planned.add:
-                    entry = RotaEntry(
-                        user_id=user_id, day=day, rotation_id=rotation_id, planned_for=user_id
-                    )
-                    self.fill(entry, shifts[shift_id], EntrySource.ROTATION, "", actor)
-                    session.add(entry)
-                facts = {
-                    "from": str(first),
-                    "to": str(last),
-                    "added": len(planned.add),
-                    "changed": len(planned.change),
-                    "removed": len(planned.remove),
-                }
-                noted = Entry("rota.planned", f"rotation:{rotation_id}", facts, actor)
-                await record(session, noted, now=self._clock())
-        result = Generated(
-            added=len(planned.add),
-            changed=len(planned.change),
-            removed=len(planned.remove),
-            unchanged=planned.unchanged,
-            kept=planned.kept,
-            assumed_years=planned.assumed_years,
-        )
-        if not dry_run:
-            _log.info(
-                "rotation %d planned %s to %s %s by=%s", rotation_id, first, last, result, actor
-            )
-        return result
-
-    def fill(
-        self, row: RotaEntry, shift: Shift, source: EntrySource, note: str, actor: str
-    ) -> None:
-        """Make a new entry whole."""
-        set_hours(row, shift)
-        row.source, row.note, row.version = source.value, note, 1
-        row.updated_by, row.updated_at = actor, self._clock()
-
-    def touch(self, row: RotaEntry, actor: str) -> None:
-        """Note a change of an entry."""
-        row.version += 1
-        row.updated_by, row.updated_at = actor, self._clock()
 
     # -- helpers ------------------------------------------------------------------------------
 
@@ -428,25 +276,6 @@ class ShiftService:
             for row in rows
         ]
 
-    async def _check_user(self, user_id: int) -> None:
-        if user_id not in await self._people.names((user_id,)):
-            raise BadInput(
-                f"user_id: there is no user {user_id}", code="unknown_user", user_id=user_id
-            )
-
-    @staticmethod
-    async def _usable(session: AsyncSession, shift_id: int) -> Shift:
-        shift = await repository.shift(session, shift_id)
-        if shift is None:
-            raise BadInput(
-                f"shift_id: there is no shift {shift_id}", code="unknown_shift", id=shift_id
-            )
-        if not shift.enabled:
-            raise BadInput(
-                f"shift_id: shift {shift.code} is disabled", code="shift_disabled", id=shift_id
-            )
-        return shift
-
     def _touches(self, conflict: RotaConflict, first: date, last: date) -> bool:
         begins = conflict.starts.astimezone(self._zone).date()
         # What ends at midnight is not of the day that begins then.
@@ -470,12 +299,6 @@ def check_range(first: date, last: date, longest: int) -> None:
         )
 
 
-def trail_entry(action: str, row: RotaEntry, actor: str) -> Entry:
-    """What the audit trail keeps of a change of the rota."""
-    facts = {"user_id": row.user_id, "day": str(row.day), "shift_id": row.shift_id}
-    return Entry(action, f"rota:{row.id}", facts, actor)
-
-
 def found_entry(row: RotaEntry | None, entry_id: int) -> RotaEntry:
     """`row`, or `NotFound` ``rota_entry_not_found``."""
     if row is None:
@@ -483,22 +306,3 @@ def found_entry(row: RotaEntry | None, entry_id: int) -> RotaEntry:
             f"there is no rota entry {entry_id}", code="rota_entry_not_found", id=entry_id
         )
     return row
-
-
-def _check_version(row: RotaEntry, version: int) -> None:
-    if row.version != version:
-        raise VersionConflict(
-            f"rota entry {row.id} was changed meanwhile (version {row.version}): read it again,"
-            " then save",
-            id=row.id,
-            version=row.version,
-        )
-
-
-def _entry_exists(user_id: int, day: date) -> Conflict:
-    return Conflict(
-        f"user {user_id} has this shift on {day} already",
-        code="rota_entry_exists",
-        user_id=user_id,
-        day=str(day),
-    )

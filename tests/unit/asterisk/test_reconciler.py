@@ -579,6 +579,17 @@ async def test_a_new_queue_is_loaded_before_anybody_joins_it(floor: QueueStage) 
     assert await floor.have(floor.plan or plan(MAIN), *floor.members or []) == []
 
 
+async def test_those_who_come_are_there_before_the_others_go(
+    floor: QueueStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor.wanted += [seat("8003"), seat("8004")]
+    await floor.have(plan(MAIN), at(QUEUE, "8001"), at(QUEUE, "8003"))
+    monkeypatch.setattr(work, "SEATS_AT_ONCE", 8)
+    written = await floor.have(plan(MAIN), at(QUEUE, "8002"), at(QUEUE, "8004"))
+    assert set(written[:2]) == {"join 8002", "join 8004"}
+    assert set(written[2:]) == {"leave 8001", "leave 8003"}
+
+
 async def test_a_queue_that_nobody_waits_in_goes_after_its_members(floor: QueueStage) -> None:
     await floor.have(plan(MAIN, ENGLISH), at(QUEUE), at("english"))
     written = await floor.have(plan(MAIN), at(QUEUE))

@@ -207,6 +207,23 @@ def test_who_waits_in_a_queue_that_is_emptying_keeps_those_who_work(
             assert pbx.places[key].penalty == actual.places[key].penalty
 
 
+@given(wanted(), actual_seats())
+def test_a_queue_whose_members_change_is_never_without_any(
+    want: Wanted, actual: ActualSeats
+) -> None:
+    """Or whoever waits there at the change of shifts is sent away. But for the moment in which
+    its only member gets another name: the PBX has no command for that."""
+    steps = difference(want.seats, want.places, actual)
+    pbx, end = Pbx.of(actual), Pbx.of(actual)
+    end.take_all(steps, want)
+    served = {queue for queue, _ in actual.places} & {queue for queue, _ in end.places}
+    for step in steps:
+        pbx.take_all((step,), want)
+        renamed = isinstance(step, LeaveQueue) and (step.queue, step.extension) in end.places
+        if not renamed:
+            assert served <= {queue for queue, _ in pbx.places}
+
+
 def test_only_a_known_and_equal_secret_keeps_the_registration() -> None:
     seat = EXTENSIONS[0]
     for have, keep in (

@@ -26,6 +26,7 @@ from callcenter.opening.service import OpeningService
 from callcenter.opening.workdays import WorkdayService
 from callcenter.shifts import endpoints, request_endpoints, rota_endpoints
 from callcenter.shifts.attendance import AttendanceService
+from callcenter.shifts.changes import RotaChanges
 from callcenter.shifts.csv_file import RotaImport
 from callcenter.shifts.feed import FeedService
 from callcenter.shifts.patterns import PatternService
@@ -204,6 +205,7 @@ async def office(home: Path, **more: Any) -> AsyncIterator[Office]:
     opening = state.opening = OpeningService(database, settings.time_zone, watch)
     workdays = state.workdays = WorkdayService(database, settings.time_zone, watch)
     shifts = state.shifts = ShiftService(database, settings, opening, staff, watch)
+    state.rota_changes = RotaChanges(database, shifts, opening, watch)
     state.shift_patterns = PatternService(database, settings, watch)
     requests = state.shift_requests = RequestService(database, shifts, watch)
     state.attendance = AttendanceService(settings, shifts, opening, workdays, logins, watch)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from callcenter.broadcast import Change
 from callcenter.domain.ids import Extension
 from callcenter.domain.seating import DesiredMember
 from callcenter.shifts.neighbours import MembersByShift
-from callcenter.shifts.watch import ShiftWatch
+from callcenter.shifts.watch import EDGE_SECONDS, ShiftWatch
 from tests.unit.shifts.office import CITY, LI, WANG, ZHAO, Office, office
 
 
@@ -193,8 +195,7 @@ async def test_on_shift_through_the_night(desk: Office) -> None:
         desk.watch.at(moment)
         assert await desk.shifts.on_shift_now() == expected, moment
     desk.watch.at("2026-11-26 03:00")
-    change = await desk.shifts.next_shift_change()
-    assert change == datetime(2026, 11, 26, 8, tzinfo=CITY)
+    assert (await desk.shifts.at_work()).holds == timedelta(hours=5)
 
 
 async def test_the_watch_tells_of_each_change_once(desk: Office) -> None:
@@ -203,15 +204,15 @@ async def test_the_watch_tells_of_each_change_once(desk: Office) -> None:
     watch = ShiftWatch(desk.settings, desk.shifts, told.append)
     watch.on_change(lambda: heard.append(len(told)))
     await desk.entry(WANG, "2026-11-25", "early")
-    assert await watch.look()
-    assert not await watch.look()
+    await watch.look()
+    await watch.look()
     desk.watch.at("2026-11-25 08:00")
-    assert await watch.look()
+    await watch.look()
     await desk.entry(LI, "2026-11-25", "early")
-    assert await watch.look()
+    await watch.look()
     desk.watch.at("2026-11-25 16:00")
-    assert await watch.look()
-    assert not await watch.look()
+    await watch.look()
+    await watch.look()
     assert {change.topic for change in told} == {"shifts.changed"}
     assert [(c.data["began"], c.data["ended"]) for c in told] == [
         ([], []),
@@ -222,17 +223,97 @@ async def test_the_watch_tells_of_each_change_once(desk: Office) -> None:
     assert heard == [1, 2, 3, 4]
 
 
+async def test_the_watch_looks_again_when_the_next_shift_begins_or_ends(desk: Office) -> None:
+    usual = desk.settings.shift_watch_seconds
+    watch = ShiftWatch(desk.settings, desk.shifts, lambda _change: None)
+    assert await watch.look() == usual
+    await desk.entry(WANG, "2026-11-25", "early")
+    for moment, seconds in (
+        ("2026-11-25 07:00", usual),
+        ("2026-11-25 07:59:57", 3),
+        ("2026-11-25 08:00", usual),
+        ("2026-11-25 15:59:59.5", 0.5),
+        ("2026-11-25 15:59:59.999999", EDGE_SECONDS),
+        ("2026-11-25 16:00", usual),
+    ):
+        desk.watch.at(moment)
+        assert await watch.look() == seconds, moment
+
+
+async def a_shift_now(desk: Office) -> None:
+    await desk.entry(WANG, "2026-11-25", "early")
+
+
+async def a_swap(desk: Office) -> None:
+    entry = await desk.entry(LI, "2026-11-25", "early")
+    desk.watch.at("2026-11-24 12:00")
+    desk.as_agent(LI)
+    asked = await desk.send(
+        "POST", "/api/swaps", {"entry_id": entry["id"], "partner_id": WANG}, 201
+    )
+    desk.as_agent(WANG)
+    await desk.send("POST", f"/api/swaps/{asked['id']}/accept")
+    desk.watch.at("2026-11-25 09:00")
+    desk.as_boss()
+    await desk.send("POST", f"/api/swaps/{asked['id']}/approve", {})
+
+
+async def leave_given_back(desk: Office) -> None:
+    await desk.entry(WANG, "2026-11-25", "early")
+    days = {"first_day": "2026-11-25", "last_day": "2026-11-25", "kind": "annual"}
+    asked = await desk.send("POST", "/api/leave", {**days, "user_id": WANG}, 201)
+    await desk.send("POST", f"/api/leave/{asked['id']}/approve", {})
+    await desk.send("POST", f"/api/leave/{asked['id']}/withdraw")
+
+
+async def a_file(desk: Office) -> None:
+    text = f"day,user_id,shift\n2026-11-25,{WANG},early\n"
+    answer = await desk.client.post(
+        "/api/rota/import", content=text, headers={"Content-Type": "text/csv"}
+    )
+    assert answer.status_code == 200
+
+
+async def a_rotation(desk: Office) -> None:
+    made = await desk.rotation(["early"], {WANG: 0})
+    await desk.plan(made["id"], "2026-11-25", "2026-11-25")
+
+
+@pytest.mark.parametrize("change", [a_shift_now, a_swap, leave_given_back, a_file, a_rotation])
+@pytest.mark.timeout(20)
+async def test_the_watch_hears_of_every_change_of_the_rota(
+    tmp_path: Path, change: Callable[[Office], Awaitable[None]]
+) -> None:
+    """Its next round by itself would be in ten minutes."""
+    async with office(tmp_path, shift_watch_seconds=600) as desk:
+        await desk.usual()
+        desk.watch.at("2026-11-25 09:00")
+        told: asyncio.Queue[Change] = asyncio.Queue()
+        watch = ShiftWatch(desk.settings, desk.shifts, told.put_nowait)
+        running = asyncio.create_task(watch.run())
+        try:
+            assert (await told.get()).data["on_shift"] == []
+            await change(desk)
+            while (await told.get()).data["on_shift"] != [WANG]:
+                pass
+        finally:
+            running.cancel()
+
+
 async def test_members_of_the_queue_are_those_on_shift(desk: Office) -> None:
-    seats = {Extension("8001"): WANG, Extension("8002"): LI}
-    everybody = [DesiredMember("12345", Extension(f"800{n}"), "") for n in (1, 2, 3)]
+    # At 8003 nobody is logged in: no person, no shift.
+    holders = {"8001": WANG, "8002": LI, "8003": None}
+    everybody = [
+        DesiredMember("12345", Extension(seat), "", user_id=user_id)
+        for seat, user_id in holders.items()
+    ]
 
     async def members() -> list[DesiredMember]:
         return everybody
 
-    by_shift = MembersByShift(desk.shifts, members, seats.get)
+    by_shift = MembersByShift(desk.shifts, members)
     await desk.entry(WANG, "2026-11-25", "early")
     desk.watch.at("2026-11-25 09:00")
-    # At 8003 nobody is logged in: no person, no shift.
     assert [m.extension for m in await by_shift()] == ["8001", "8003"]
     desk.watch.at("2026-11-25 16:00")
     assert [m.extension for m in await by_shift()] == ["8003"]

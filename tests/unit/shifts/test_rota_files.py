@@ -105,6 +105,29 @@ async def test_a_file_is_taken_whole_or_not_at_all(desk: Office) -> None:
     assert await desk.rota("2026-11-25", "2026-11-26") == []
 
 
+async def test_who_left_and_what_is_disabled_comes_back_but_is_not_planned_anew(
+    desk: Office,
+) -> None:
+    await desk.entry(WANG, "2026-11-25", "early")
+    await desk.entry(LI, "2026-11-25", "night")
+    night = await desk.get(f"/api/shifts/{desk.shift_ids['night']}")
+    body = {key: night[key] for key in ("code", "name", "starts", "minutes", "kind")}
+    await desk.send("PUT", f"/api/shifts/{night['id']}", {**body, "enabled": False})
+    text = await exported(desk)
+    del desk.staff.known[WANG]
+    assert await taken(desk, text) == {"added": 0, "changed": 0, "removed": 0, "unchanged": 2}
+    assert await problems(
+        desk,
+        "day,user_id,shift\n2026-11-26,7,early\n2026-11-26,8,night\n2026-11-27,7,\n",
+    ) == [
+        "line 2: there is no user 7",
+        "line 3: shift night is disabled",
+        "line 4: there is no user 7",
+    ]
+    await taken(desk, "day,user_id,shift\n2026-11-25,7,\n")
+    assert await desk.rota("2026-11-25", "2026-11-27") == [(LI, "2026-11-25", "night")]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -63,6 +63,16 @@ async def test_a_changed_pattern_moves_what_is_to_come_and_leaves_what_was(desk:
     assert [entry["version"] for entry in rota] == [1, 1, 2]
 
 
+async def test_a_rotation_plans_no_disabled_shift(desk: Office) -> None:
+    made = await desk.rotation(["early", "late"], {WANG: 0})
+    body = {"code": "late", "name": "晚班", "starts": 960, "minutes": 480, "enabled": False}
+    await desk.send("PUT", f"/api/shifts/{desk.shift_ids['late']}", body)
+    url = f"/api/rota/rotations/{made['id']}/plan"
+    days = {"from": "2026-11-25", "to": "2026-11-26"}
+    assert await desk.refused("POST", url, days) == (422, "shift_disabled")
+    assert await desk.rota("2026-11-25", "2026-11-26") == []
+
+
 async def test_a_pattern_in_use_is_not_removed_but_disabled(desk: Office) -> None:
     url = f"/api/shifts/{desk.shift_ids['early']}"
     entry = await desk.entry(WANG, "2026-11-25", "early")
