@@ -254,6 +254,11 @@ class Settings(BaseSettings):
     )
     oidc_client_id: str = ""
     oidc_client_secret: str = ""
+    oidc_scopes: str = Field(
+        "openid profile",
+        pattern=r"^(\S+ )*openid( \S+)*$",
+        description="Asked for; many providers tell groups only with a scope of their own.",
+    )
     oidc_roles_claim: str = Field("roles", description="Claim with the groups; a.b.c goes deeper.")
     oidc_role_map: Annotated[tuple[str, ...], NoDecode] = ()
     """``group=role``, comma-separated; a group called like a role needs no line."""

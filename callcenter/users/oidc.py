@@ -2,8 +2,9 @@
 
 Off unless `oidc_issuer` is set; then passwords still work, for the admin who must mend the
 provider's settings. The provider says who somebody is (issuer and subject, which never change)
-and, by the roles claim, what he may do: his roles are taken anew at each login. A user that has
-only a password is never taken over by a provider that knows the same login.
+and, by the roles claim, what he may do: his roles are taken anew at each login. What its ID token
+leaves out is asked for at its UserInfo endpoint, where the standard has a person's data. A user
+that has only a password is never taken over by a provider that knows the same login.
 
 The browser keeps what a login needs until it comes back (state, nonce, verifier) in a cookie of
 its own for ten minutes, so any process may answer it.
@@ -20,7 +21,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[import-untyped]
@@ -96,6 +97,10 @@ class _Provider:
     authorization: str
     token: str
     keys: str
+    userinfo: str
+    """Empty: it has none."""
+    secret_in_body: bool
+    """How a client with a secret shows itself at `token`."""
 
 
 class OidcService:
@@ -119,6 +124,7 @@ class OidcService:
         self._issuer = settings.oidc_issuer.rstrip("/")
         self._client_id = settings.oidc_client_id
         self._client_secret = settings.oidc_client_secret
+        self._scopes = settings.oidc_scopes
         self._claim = settings.oidc_roles_claim.split(".")
         self._roles = _role_map(settings.oidc_role_map)
         self._public = settings.public_url
@@ -146,7 +152,7 @@ class OidcService:
             "response_type": "code",
             "client_id": self._client_id,
             "redirect_uri": self._redirect(base_url),
-            "scope": "openid profile",
+            "scope": self._scopes,
             "state": pending.state,
             "nonce": pending.nonce,
             "code_challenge": create_s256_code_challenge(pending.verifier),
@@ -177,19 +183,14 @@ class OidcService:
 
     async def _claims(self, code: str, pending: Pending, redirect: str) -> Mapping[str, Any]:
         provider, keys = await self._provider()
-        answer = await self._json(
-            "POST",
-            provider.token,
-            data={
-                "grant_type": "authorization_code",
-                "code": code,
-                "redirect_uri": redirect,
-                "code_verifier": pending.verifier,
-                "client_id": self._client_id,
-            },
-            # RFC 6749, section 2.3.1; a public client has no secret.
-            auth=(self._client_id, self._client_secret) if self._client_secret else None,
-        )
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect,
+            "code_verifier": pending.verifier,
+            "client_id": self._client_id,
+        }
+        answer = await self._json("POST", provider.token, **self._shown(provider, form))
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise OidcFailed("the identity provider gave no ID token")
@@ -200,7 +201,31 @@ class OidcService:
             _provider, keys = await self._provider(fresh=True)
             claims = self._decoded(token, keys)
         self._check(claims, pending.nonce)
-        return claims
+        return await self._completed(claims, provider, answer.get("access_token"))
+
+    def _shown(self, provider: _Provider, form: dict[str, str]) -> dict[str, Any]:
+        """The request's parts that say `form` and who we are. RFC 6749, section 2.3.1: in the
+        header both are encoded as in a form. A public client has no secret."""
+        if not self._client_secret:
+            return {"data": form}
+        if provider.secret_in_body:
+            return {"data": {**form, "client_secret": self._client_secret}}
+        parts = (quote(part, safe="") for part in (self._client_id, self._client_secret))
+        return {"data": form, "auth": tuple(parts)}
+
+    async def _completed(
+        self, claims: Mapping[str, Any], provider: _Provider, access_token: object
+    ) -> Mapping[str, Any]:
+        """`claims` with what the UserInfo endpoint says, if they tell too little of a person:
+        OpenID Connect Core 1.0, sections 5.4 and 5.3.2."""
+        told = self._groups(claims) is not None and {"name", "preferred_username"} <= claims.keys()
+        if told or not provider.userinfo or not isinstance(access_token, str):
+            return claims
+        headers = {"Authorization": f"Bearer {access_token}"}
+        more = await self._json("GET", provider.userinfo, headers=headers)
+        if more.get("sub") != claims["sub"]:
+            raise OidcFailed("the identity provider's UserInfo is of somebody else")
+        return {**more, **claims}
 
     def _decoded(self, token: str, keys: KeySet) -> Mapping[str, Any]:
         try:
@@ -236,8 +261,18 @@ class OidcService:
         facts = await self._json("GET", f"{self._issuer}/.well-known/openid-configuration")
         if str(facts.get("issuer", "")).rstrip("/") != self._issuer:
             raise OidcFailed("the identity provider calls itself by another name than oidc_issuer")
-        names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-        provider = _Provider(*(_address(facts.get(name), name) for name in names))
+        names = ["authorization_endpoint", "token_endpoint", "jwks_uri"]
+        names += ["userinfo_endpoint"] if facts.get("userinfo_endpoint") else []
+        found = {name: _address(facts.get(name), name) for name in names}
+        # OpenID Connect Discovery 1.0, section 3: left out, it is the header.
+        methods = facts.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        provider = _Provider(
+            found["authorization_endpoint"],
+            found["token_endpoint"],
+            found["jwks_uri"],
+            found.get("userinfo_endpoint", ""),
+            "client_secret_basic" not in methods and "client_secret_post" in methods,
+        )
         keys = KeySet.import_key_set(await self._json("GET", provider.keys))  # type: ignore[arg-type]
         self._found = (provider, keys, self._monotonic() + METADATA_SECONDS)
         return provider, keys
@@ -311,10 +346,15 @@ class OidcService:
             updated_at=now,
         )
 
-    def _roles_of(self, claims: Mapping[str, Any]) -> frozenset[Role]:
+    def _groups(self, claims: Mapping[str, Any]) -> Any:
+        """The roles claim as it is; None if there is none."""
         value: Any = claims
         for name in self._claim:
-            value = value.get(name) if isinstance(value, dict) else None
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value
+
+    def _roles_of(self, claims: Mapping[str, Any]) -> frozenset[Role]:
+        value = self._groups(claims)
         groups = [value] if isinstance(value, str) else value
         if not isinstance(groups, list):
             return frozenset()

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 import httpx
 import pytest
-import uvicorn
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from starlette.applications import Starlette
@@ -27,6 +25,7 @@ from callcenter.domain.permissions import Role
 from callcenter.errors import SetupError
 from callcenter.users.oidc import OidcService
 from tests.unit.app.running import Browser, Service, code, service
+from tests.unit.users.serving import serving
 
 CLIENT, SECRET = "callcenter", "the secret / of: the client"
 
@@ -71,11 +70,12 @@ class Issuer:
     async def token(self, request: Request) -> Response:
         form = {name: str(value) for name, value in (await request.form()).items()}
         self.asked.append(form)
-        basic = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+        basic = base64.b64decode(request.headers.get("authorization", "").partition(" ")[2])
+        shown = [unquote_plus(part) for part in basic.decode().split(":")]
         challenge, nonce = self.challenges.pop(form["code"], ("", ""))
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
         proof = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        if request.headers.get("authorization") != f"Basic {basic}" or proof != challenge:
+        if shown != [CLIENT, SECRET] or proof != challenge:
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
         now = int(time.time())
         claims = {
@@ -91,7 +91,7 @@ class Issuer:
 
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
-    made, began = Issuer(), threading.Event()
+    made = Issuer()
     app = Starlette(
         routes=[
             Route("/.well-known/openid-configuration", made.metadata),
@@ -99,22 +99,8 @@ def issuer() -> Iterator[Issuer]:
             Route("/token", made.token, methods=["POST"]),
         ]
     )
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: Any = None) -> None:
-            await super().startup(sockets)
-            made.url = f"http://127.0.0.1:{self.servers[0].sockets[0].getsockname()[1]}"
-            began.set()
-
-    server = Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        assert began.wait(30)
+    with serving(app) as made.url:
         yield made
-    finally:
-        server.should_exit = True
-        thread.join(30)
 
 
 @pytest.fixture
