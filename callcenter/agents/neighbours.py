@@ -51,11 +51,11 @@ def _person(user: UserInfo) -> Person:
 
 
 class QueueCodes:
-    """`ports.Queues` over the queues: enabled ones alone."""
+    """`ports.Queues` over the queues."""
 
     def __init__(self, queues: QueueService) -> None:
         self._queues = queues
 
     async def codes(self) -> Collection[str]:
         """See `Queues`."""
-        return (await self._queues.pbx()).codes
+        return {plan.code for plan in await self._queues.plans()}

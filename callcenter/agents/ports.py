@@ -36,7 +36,7 @@ class Queues(Protocol):
     """Which queues there are."""
 
     async def codes(self) -> Collection[str]:
-        """Those that callers can be in."""
+        """All of them; a disabled one may still have callers to be served."""
         ...
 
 

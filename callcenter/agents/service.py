@@ -233,11 +233,14 @@ class AgentService:
     # -- what the PBX should have -------------------------------------------------------------
 
     async def memberships(self) -> Sequence[DesiredMember]:
-        """Every seat's place in queues, as the PBX should have it."""
+        """Every seat's place in queues, as the PBX should have it.
+
+        Also in queues that are disabled or removed: whether callers still wait there the PBX alone
+        knows, and the reconciler leaves out those that are not in the PBX any more.
+        """
         await self.load()
         seats = await self._seats.desired()
         taken = dict(self._by_seat)
-        codes = set(await self._queues.codes())
         async with self._database.reading() as session:
             skills = await repository.skills(session, set(taken.values()))
         names = {person.user_id: person.name for person in await self._people.agents()}
@@ -263,7 +266,6 @@ class AgentService:
                     user_id=user_id,
                 )
                 for queue, level in levels.items()
-                if queue in codes
             ]
         return members
 

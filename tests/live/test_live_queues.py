@@ -185,15 +185,18 @@ async def test_whoever_finds_no_place_is_led_into_the_next_queue(house: House) -
     assert told.visits[-1].how == "connected"
 
 
+@pytest.mark.parametrize("serves", [(HOTLINE, "business"), ("business",)])
 async def test_who_waits_in_a_queue_that_is_disabled_is_served_and_nobody_else(
-    house: House,
+    house: House, serves: tuple[str, ...]
 ) -> None:
     stories = house.stories
     await house.queue("business", "02166660003")
-    await house.matched()
-    agent, phone = await house.serving(0, HOTLINE, "business")
-    await agent.set("break", reason="meal")
-    await house.paused(phone.user, paused=True)
+    await house.change("business", enabled=True)
+    agent, phone = await house.serving(0, *serves)
+    other, other_phone = await house.serving(1, HOTLINE)
+    for one, his in ((agent, phone), (other, other_phone)):
+        await one.set("break", reason="meal")
+        await house.paused(his.user, paused=True)
     waiting, out = await house.dial("02166660003")
     await house.waits("business", waiting)
     await house.change("business", enabled=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from callcenter.agents.models import AgentFact
+from callcenter.agents.neighbours import QueueCodes
 from callcenter.agents.records import decode, encode
+from callcenter.agents.service import AgentService
 from callcenter.domain.agents import (
     Agent,
     BeReady,
@@ -25,6 +28,8 @@ from callcenter.domain.agents import (
 from callcenter.domain.ids import Extension
 from callcenter.domain.ledger import Direction, RingEnd
 from callcenter.errors import BadInput, CallcenterError, Conflict, NotFound
+from callcenter.queues.first import main_queue
+from callcenter.queues.service import QueueService
 from callcenter.seats.service import SeatChanges
 from callcenter.trail.repository import TrailFilter
 from callcenter.trail.service import SYSTEM, Trail
@@ -159,6 +164,29 @@ async def test_a_step_that_cannot_be_written_did_not_happen(
     assert await office.sees(FIRST, talking("17.2")) is True
     assert await office.state(WANG) == "talking"
     assert [one[1] for one in await office.intervals(WANG)] == ["ready", "talking"]
+
+
+async def test_a_queue_that_is_disabled_is_left_to_the_pbx_to_empty(office: Office) -> None:
+    """Whose only skill it is keeps his place while callers wait: only the PBX's side knows that."""
+    queues = QueueService(office.database, office.settings)
+    await queues.ensure_first()
+    await queues.create(
+        replace(main_queue(office.settings), code="spill", transfer_number=None), actor="x"
+    )
+    agents = AgentService(
+        office.database, office.settings, people=office.people, seats=office.seats,
+        pbx=office.pbx, queues=QueueCodes(queues), clock=office.clock,
+    )  # fmt: skip
+    await agents.set_skills(WANG, {"spill": 2}, actor="x")
+    await agents.log_in(WANG, FIRST, actor="x")
+    await queues.change("spill", {"enabled": False}, actor="x")
+    assert [(one.queue, one.level) for one in await agents.memberships() if one.user_id] == [
+        ("spill", 2)
+    ]
+    # Skills are set as a whole: those for a queue that rests are among them.
+    await agents.set_skills(WANG, {"spill": 1, "12345": 1}, actor="x")
+    with pytest.raises(BadInput, match="no queue"):
+        await agents.set_skills(WANG, {"nowhere": 1}, actor="x")
 
 
 # -- the seat itself goes -------------------------------------------------------------------------
