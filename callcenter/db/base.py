@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, MetaData
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -40,8 +40,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         return result.replace(tzinfo=UTC) if result.tzinfo is None else result.astimezone(UTC)
 
 
+BigInt = BigInteger().with_variant(Integer(), "sqlite")
+"""Every whole number has 64 bits, as SQLite's INTEGER has: a recording of a day may have 2 GiB, and
+a client's id that no row has is asked for, and not found, on both databases alike."""
+
+
 class Base(DeclarativeBase):
     """Base of all tables."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012
+    type_annotation_map = {datetime: UtcDateTime, int: BigInt}  # noqa: RUF012

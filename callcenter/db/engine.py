@@ -1,4 +1,4 @@
-"""The engine and the unit of work.
+"""The engine and the unit of work. What PostgreSQL needs for it stands in `postgresql`.
 
 SQLite runs in WAL mode: readers never wait for the writer. A writing unit of work begins with
 ``BEGIN IMMEDIATE``, so that two writers queue at the start (`busy_timeout`) instead of failing
@@ -20,18 +20,26 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from callcenter.db.postgresql import READING, make_postgresql_engine
+from callcenter.db.url import POSTGRESQL, parse_url
+
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for the other: a batch of 4,000 journal rows takes well under 1 s."""
 
 
-def make_engine(url: str) -> AsyncEngine:
-    """An engine for `url` (``sqlite+aiosqlite://`` or ``postgresql+asyncpg://``)."""
-    engine = create_async_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _sqlite_connect)
-        event.listen(engine.sync_engine, "begin", _sqlite_begin)
+def make_engine(url: str, *, patience_ms: int | None = None) -> AsyncEngine:
+    """An engine for `url` (``sqlite://`` or ``postgresql://``); `SetupError` if it is none.
+
+    `patience_ms` bounds every step on PostgreSQL, see there.
+    """
+    parsed = parse_url(url)
+    if parsed.drivername == POSTGRESQL:
+        return make_postgresql_engine(parsed, lock_ms=BUSY_TIMEOUT_MS, patience_ms=patience_ms)
+    engine = create_async_engine(parsed)
+    event.listen(engine.sync_engine, "connect", _sqlite_connect)
+    event.listen(engine.sync_engine, "begin", _sqlite_begin)
     return engine
 
 
@@ -55,9 +63,12 @@ def _sqlite_begin(connection: Any) -> None:
 class Database:
     """Makes units of work; one per process."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = make_engine(url)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+    def __init__(self, url: str, *, patience_ms: int | None = None) -> None:
+        self.engine = make_engine(url, patience_ms=patience_ms)
+        postgresql = self.engine.dialect.name == "postgresql"
+        self._read_engine = self.engine.execution_options(**READING) if postgresql else self.engine
+        self._writers = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = async_sessionmaker(self._read_engine, expire_on_commit=False)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` reads from one consistent state.
@@ -65,13 +76,13 @@ class Database:
         For what a caller waits for: SQL without the ORM, in as few steps as the driver allows.
         A process that lives by such reads may carry them out in its own way (`agi.database`).
         """
-        async with self.engine.connect() as connection:
+        async with self._read_engine.connect() as connection:
             return await connection.run_sync(work)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session for reading; sees one consistent state and changes nothing."""
-        async with self._sessions() as session:
+        async with self._readers() as session:
             yield session
 
     @asynccontextmanager
@@ -80,7 +91,7 @@ class Database:
 
         Nothing inside the block commits by itself.
         """
-        async with self._sessions() as session:
+        async with self._writers() as session:
             await session.connection(execution_options={"writing": True})
             try:
                 yield session
