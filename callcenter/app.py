@@ -108,6 +108,7 @@ from callcenter.recordings.retention import Retention
 from callcenter.recordings.service import MediaService
 from callcenter.recordings.sweeper import OrphanSweeper
 from callcenter.recordings.worker import MediaWorker
+from callcenter.reports.neighbours import QueueThresholds
 from callcenter.reports.service import ReportService
 from callcenter.seats.service import SeatService
 from callcenter.secrets import Secrets
@@ -361,17 +362,21 @@ async def _build(
         cases=cases,
         publish=broadcast.publish,
     )
-    state.reports = ReportService(database, settings.time_zone, callbacks)
+    thresholds = QueueThresholds(queues)
+    state.reports = ReportService(database, settings.time_zone, callbacks, thresholds=thresholds)
     day_book = LiveBook(database, settings.time_zone)
     floor_view = state.floor_view = LiveService(
         live,
         day_book,
         broadcast,
+        database,
         node=settings.node,
         callbacks=callbacks,
         agents=AgentsOnTheFloor(agents),
         confidential=cases.confidential_calls,
+        thresholds=thresholds,
     )
+    queues.on_change(floor_view.queues_changed)
     link.subscribe(lambda _event: floor_view.touch())
 
     worker = MediaWorker(database, settings, note_media=cases.note_media, publish=broadcast.publish)
@@ -381,8 +386,7 @@ async def _build(
             worker.wake()
         if changes.rings or changes.talks:
             agents.wake()
-        day_book.take(changes)
-        floor_view.touch()
+        floor_view.take(changes)
 
     reader = JournalReader(
         database,

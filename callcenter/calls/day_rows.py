@@ -7,13 +7,14 @@ messages, as this transaction sees them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from callcenter.calls.models import Call, QueueVisit, Talk, VoiceMessage
+from callcenter.calls.models import Call, JournalOffset, QueueVisit, Ring, Talk, VoiceMessage
 from callcenter.domain.ledger import (
     CallRow,
     Direction,
@@ -21,6 +22,8 @@ from callcenter.domain.ledger import (
     LedgerChanges,
     Outcome,
     QueueVisitRow,
+    RingEnd,
+    RingRow,
     TalkRow,
     Via,
     VisitEnd,
@@ -38,8 +41,16 @@ async def rows_between(session: AsyncSession, start: datetime, end: datetime) ->
 
 
 async def rows_of_open_calls(session: AsyncSession) -> LedgerChanges:
-    """Everything of the calls in progress, of any direction."""
-    return await _rows(session, Call.ended_at.is_(None))
+    """Everything of the calls in progress, of any direction; their rings, too."""
+    going_on = Call.ended_at.is_(None)
+    rows = await _rows(session, going_on)
+    rings = await _parts(session, Ring, going_on)
+    return replace(rows, rings=_typed(RingRow, rings, how=RingEnd))
+
+
+async def ledger_generation(session: AsyncSession) -> int:
+    """How often the ledger was derived anew: whoever holds rows of another one reads again."""
+    return await session.scalar(select(func.coalesce(func.sum(JournalOffset.generation), 0))) or 0
 
 
 async def queue_joins(session: AsyncSession, call_ids: Collection[str]) -> dict[str, datetime]:
@@ -57,19 +68,20 @@ async def queue_joins(session: AsyncSession, call_ids: Collection[str]) -> dict[
 
 
 async def _rows(session: AsyncSession, wanted: ColumnElement[bool]) -> LedgerChanges:
-    ids = select(Call.id).where(wanted)
-
-    async def parts(table: Any) -> Iterable[Any]:
-        found = await session.execute(select(table.__table__).where(table.call_id.in_(ids)))
-        return found.mappings()
-
     calls = (await session.execute(select(Call.__table__).where(wanted))).mappings()
     return LedgerChanges(
         calls=_typed(CallRow, calls, direction=Direction, outcome=Outcome, ended_by=EndedBy),
-        queue_visits=_typed(QueueVisitRow, await parts(QueueVisit), how=VisitEnd),
-        talks=_typed(TalkRow, await parts(Talk), via=Via, ended_by=EndedBy),
-        voice_messages=_typed(VoiceMessageRow, await parts(VoiceMessage)),
+        queue_visits=_typed(QueueVisitRow, await _parts(session, QueueVisit, wanted), how=VisitEnd),
+        talks=_typed(TalkRow, await _parts(session, Talk, wanted), via=Via, ended_by=EndedBy),
+        voice_messages=_typed(VoiceMessageRow, await _parts(session, VoiceMessage, wanted)),
     )
+
+
+async def _parts(session: AsyncSession, table: Any, wanted: ColumnElement[bool]) -> Iterable[Any]:
+    """The rows of `table` that hang on the wanted calls."""
+    ids = select(Call.id).where(wanted)
+    found = await session.execute(select(table.__table__).where(table.call_id.in_(ids)))
+    return found.mappings()
 
 
 def _typed(kind: Any, rows: Iterable[Any], **words: Any) -> tuple[Any, ...]:
@@ -89,6 +101,7 @@ def joined(parts: Sequence[LedgerChanges]) -> LedgerChanges:
     return LedgerChanges(
         calls=tuple(row for part in parts for row in part.calls),
         queue_visits=tuple(row for part in parts for row in part.queue_visits),
+        rings=tuple(row for part in parts for row in part.rings),
         talks=tuple(row for part in parts for row in part.talks),
         voice_messages=tuple(row for part in parts for row in part.voice_messages),
     )

@@ -168,6 +168,8 @@ class JournalOffset(Base):
     last_row_at: Mapped[datetime | None]
     rows: Mapped[int]
     updated_at: Mapped[datetime]
+    generation: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often the ledger was derived anew (`calls.rebuild`); the reader leaves it alone."""
 
 
 class JournalReject(Base):

@@ -3,7 +3,8 @@
 One transaction: readers see the old ledger until the new one is whole, and a rebuild that is
 killed has changed nothing. It goes up to the journal's offset and no further, so a service that
 runs meanwhile (its reader waits for the lock and tries again) goes on as if nothing had happened.
-Calls older than the oldest kept file stay as they are.
+Calls older than the oldest kept file stay as they are. The ledger gets a new generation with it,
+by which a running service sees that what it holds in memory must be read again.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ async def rebuild(
         offset = await repository.offset_of(session, settings.node)
         stop = JournalPlace(offset.file_id, offset.position) if offset else None
         await repository.empty_from(session, settings.node, since)
+        await repository.next_generation(session, settings.node)
         chunk: Chunk | None = first
         while chunk is not None:
             chunk = _cut(chunk, stop)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, func, select
+from sqlalchemy import Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -94,6 +94,16 @@ async def save_offset(session: AsyncSession, node: str, offset: Offset) -> None:
     changed = {name: made.excluded[name] for name in values if name != "node"}
     await connection.execute(
         made.on_conflict_do_update(index_elements=["node"], set_=changed), values
+    )
+
+
+async def next_generation(session: AsyncSession, node: str) -> None:
+    """The ledger of `node` is another one than it was: whoever holds rows of it reads them again.
+    Where no reader has been yet nobody holds any."""
+    await session.execute(
+        update(JournalOffset)
+        .where(JournalOffset.node == node)
+        .values(generation=JournalOffset.generation + 1)
     )
 
 

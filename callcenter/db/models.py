@@ -7,6 +7,7 @@ import callcenter.blocklist.models
 import callcenter.callbacks.models
 import callcenter.calls.models
 import callcenter.cases.models
+import callcenter.live.models
 import callcenter.opening.models
 import callcenter.queues.models
 import callcenter.recordings.models

@@ -13,6 +13,10 @@ hold if all had come at once in their newest form. Definitions (the vocabulary's
   long, a voice message, a call-back asked for, the PBX died) is *not served*.
 - A *wait* runs from entering the first queue to the answer, or to leaving the last queue.
 - Rates are over offered calls, never over answered ones (Asterisk's own service level is).
+- The *15-second rate* is the standard's and the same for every queue. Beside it each queue has the
+  rate within its *threshold*, the seconds that an admin gave it; of all queues together it is each
+  call within the threshold of its own queue. The thresholds are those of now: a changed one holds
+  for the whole day, on the floor and in the report.
 """
 
 from __future__ import annotations
@@ -25,7 +29,11 @@ from typing import TypeVar
 from callcenter.domain.ledger import CallRow, Direction, LedgerChanges, Outcome
 
 SERVICE_LEVEL = timedelta(seconds=15)
-"""Answered within it counts for the 15-second rate (GB/T 33358-2016 asks for it)."""
+"""Answered within it counts for the 15-second rate (GB/T 33358-2016 asks for it); and the threshold
+of a queue that is no more."""
+
+Thresholds = Mapping[str, timedelta]
+"""By queue: answered within it counts for the queue's own rate."""
 
 _ZERO = timedelta()
 
@@ -48,6 +56,8 @@ class CallFacts:
     talk: timedelta | None = None
     """Of all its talks together, once an answered call is over."""
     voice_messages: int = 0
+    threshold: timedelta = SERVICE_LEVEL
+    """Of its queue."""
 
     @property
     def offered(self) -> bool:
@@ -59,6 +69,11 @@ class CallFacts:
         """Whether it was answered within `SERVICE_LEVEL`."""
         return self.answered and self.wait is not None and self.wait <= SERVICE_LEVEL
 
+    @property
+    def in_threshold(self) -> bool:
+        """Whether it was answered within the threshold of its queue."""
+        return self.answered and self.wait is not None and self.wait <= self.threshold
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -68,6 +83,9 @@ class Figures:
     offered: int = 0
     answered: int = 0
     answered_in_time: int = 0
+    """Within `SERVICE_LEVEL`."""
+    answered_in_threshold: int = 0
+    """Each within the threshold of its queue."""
     abandoned: int = 0
     waiting: int = 0
     blocked: int = 0
@@ -100,6 +118,11 @@ class Figures:
         return self.answered_in_time / self.offered if self.offered else None
 
     @property
+    def threshold_rate(self) -> float | None:
+        """Answered within the queue's threshold ÷ offered; None if nothing was offered."""
+        return self.answered_in_threshold / self.offered if self.offered else None
+
+    @property
     def average_wait(self) -> timedelta | None:
         """Over all offered calls whose wait is over, whether or not they were answered."""
         return self.wait_total / self.waits if self.waits else None
@@ -122,6 +145,7 @@ class Figures:
             self.offered + sign * offered,
             self.answered + sign * (offered and facts.answered),
             self.answered_in_time + sign * (offered and facts.in_time),
+            self.answered_in_threshold + sign * (offered and facts.in_threshold),
             self.abandoned + sign * (offered and facts.abandoned),
             self.waiting + sign * (offered and since is not None),
             self.blocked + sign * facts.blocked,
@@ -152,6 +176,12 @@ class DayFigures:
     total: Figures
     queues: Mapping[str, Figures] = field(default_factory=dict)
     """By name; calls that entered no queue are in `total` only."""
+    thresholds: Thresholds = field(default_factory=dict)
+    """By queue; those that are not named have `SERVICE_LEVEL`."""
+
+    def threshold(self, queue: str) -> timedelta:
+        """What the queue's own rate is measured by."""
+        return self.thresholds.get(queue, SERVICE_LEVEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +219,7 @@ def _put(parts: _Parts[_Part], key: str, value: _Part) -> _Parts[_Part]:
     return tuple(sorted([*rest, (key, value)], key=lambda part: (len(part[0]), part[0])))
 
 
-def _facts(entry: _Entry, call: CallRow) -> CallFacts:
+def _facts(entry: _Entry, call: CallRow, threshold: timedelta) -> CallFacts:
     answered_at, queue = call.answered_at, call.queue
     stays = [stay for _, stay in entry.visits if answered_at is None or stay[0] <= answered_at]
     began = min((joined for joined, _ in stays), default=None)
@@ -214,6 +244,7 @@ def _facts(entry: _Entry, call: CallRow) -> CallFacts:
         wait=wait if queue else None,
         talk=talk if queue else None,
         voice_messages=sum(ended for _, ended in entry.messages),
+        threshold=threshold,
     )
 
 
@@ -224,9 +255,10 @@ class DayBook:
     costs as much as it has rows, however long the day is.
     """
 
-    def __init__(self, zone: tzinfo, first: date) -> None:
+    def __init__(self, zone: tzinfo, first: date, thresholds: Thresholds | None = None) -> None:
         self._zone = zone
         self._first = first
+        self._thresholds = dict(thresholds or {})
         self._entries: dict[str, _Entry] = {}
         self._open: dict[str, None] = {}
         self._days: dict[date, dict[str, Figures]] = {}
@@ -252,6 +284,20 @@ class DayBook:
             self._settle(call_id)
         return bool(touched)
 
+    def set_thresholds(self, thresholds: Thresholds) -> bool:
+        """Count by `thresholds` from now on, what is counted already too; whether that is new."""
+        before, self._thresholds = self._thresholds, dict(thresholds)
+        changed = {
+            queue
+            for queue in {*before, *thresholds}
+            if before.get(queue, SERVICE_LEVEL) != thresholds.get(queue, SERVICE_LEVEL)
+        }
+        if changed:
+            for call_id, entry in tuple(self._entries.items()):
+                if entry.facts is not None and entry.facts.queue in changed:
+                    self._settle(call_id)
+        return before != self._thresholds
+
     def figures(self, day: date) -> DayFigures:
         """The figures of `day`; all zero if no call of it is known."""
         queues = self._days.get(day, {})
@@ -272,7 +318,10 @@ class DayBook:
             if figures.inbound
         }
         return DayFigures(
-            day, _together(found.values()), {name: one for name, one in found.items() if name}
+            day,
+            _together(found.values()),
+            {name: one for name, one in found.items() if name},
+            self._thresholds,
         )
 
     def open_calls(self) -> Iterator[OpenCall]:
@@ -314,7 +363,8 @@ class DayBook:
         else:
             self._open.pop(call_id, None)
         before = entry.facts
-        after = _facts(entry, call) if call.direction is Direction.INBOUND else None
+        threshold = self._thresholds.get(call.queue, SERVICE_LEVEL)
+        after = _facts(entry, call, threshold) if call.direction is Direction.INBOUND else None
         entry.facts = after
         if entry.day < self._first:
             if call.ended_at is not None:
@@ -357,6 +407,7 @@ def _together(parts: Iterable[Figures]) -> Figures:
             total.offered + part.offered,
             total.answered + part.answered,
             total.answered_in_time + part.answered_in_time,
+            total.answered_in_threshold + part.answered_in_threshold,
             total.abandoned + part.abandoned,
             total.waiting + part.waiting,
             total.blocked + part.blocked,

@@ -3,6 +3,9 @@
 Every committed batch of the journal reader is taken on top (`take`). What is committed while the
 ledger is being read is taken once more after it: a row always is the newest form of its whole
 thing, so twice does no harm.
+
+``callcenter rebuild`` makes the ledger anew from another process, which tells nobody: it leaves a
+new generation in the database, and whoever finds one (`rebuilt`) loads again.
 """
 
 from __future__ import annotations
@@ -11,10 +14,15 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from callcenter.calls.day_rows import joined, rows_between, rows_of_open_calls
+from callcenter.calls.day_rows import (
+    joined,
+    ledger_generation,
+    rows_between,
+    rows_of_open_calls,
+)
 from callcenter.clock import Clock, utc_now
 from callcenter.db.engine import Database
-from callcenter.domain.figures import DayBook, DayFigures, OpenCall
+from callcenter.domain.figures import DayBook, DayFigures, OpenCall, Thresholds
 from callcenter.domain.ledger import LedgerChanges
 from callcenter.reports.service import day_span
 
@@ -29,6 +37,9 @@ class LiveBook:
         self._book = DayBook(self._zone, self.today())
         self._meanwhile: list[LedgerChanges] | None = None
         """Committed since the ledger is being read; None when it is not."""
+        self._thresholds: Thresholds = {}
+        self._generation: int | None = None
+        """Of the ledger that was read."""
         self.version = 0
         """Grows with every change."""
 
@@ -40,8 +51,13 @@ class LiveBook:
         """Beginning and end of `day`, in UTC."""
         return day_span(day, self._zone)
 
-    async def load(self) -> None:
-        """Read the ledger; what was in memory is forgotten."""
+    async def rebuilt(self) -> bool:
+        """Whether the ledger was derived anew since it was loaded."""
+        async with self._database.reading() as session:
+            return await ledger_generation(session) != self._generation
+
+    async def load(self) -> LedgerChanges:
+        """Read the ledger; what was in memory is forgotten. The rows that were read."""
         meanwhile: list[LedgerChanges] = []
         self._meanwhile = meanwhile
         try:
@@ -49,6 +65,7 @@ class LiveBook:
             start, _ = self.span(today)
             _, end = self.span(today + timedelta(days=1))  # The PBX's clock may be ahead of ours.
             async with self._database.reading() as session:
+                generation = await ledger_generation(session)
                 rows = joined(
                     [
                         await rows_between(session, start, end),
@@ -57,11 +74,18 @@ class LiveBook:
                 )
         finally:
             self._meanwhile = None
-        book = DayBook(self._zone, today)
+        book = DayBook(self._zone, today, self._thresholds)
         for changes in (rows, *meanwhile):
             book.take(changes)
-        self._book = book
+        self._book, self._generation = book, generation
         self.version += 1
+        return rows
+
+    def set_thresholds(self, thresholds: Thresholds) -> None:
+        """What each queue's own rate is measured by."""
+        self._thresholds = thresholds
+        if self._book.set_thresholds(thresholds):
+            self.version += 1
 
     def take(self, changes: LedgerChanges) -> None:
         """Take what has been committed."""

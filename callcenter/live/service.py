@@ -10,6 +10,8 @@
   nobody.
 - Without a link to the PBX the view says so, and shows nobody waiting and no seats: an old picture
   that looks live is worse than none. What the ledger knows is shown on.
+- The seats' clocks are kept every few seconds and as the service ends, so that they go on in its
+  next process (`live.clocks`). A ledger that another process derived anew is read again.
 """
 
 from __future__ import annotations
@@ -21,20 +23,27 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Seq
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from callcenter.broadcast import Broadcast, Change, Lagged
 from callcenter.clock import Clock, utc_now
+from callcenter.db.engine import Database
+from callcenter.domain.figures import Thresholds
 from callcenter.domain.floor import Floor
+from callcenter.domain.ledger import LedgerChanges
+from callcenter.live import repository
 from callcenter.live.book import LiveBook
+from callcenter.live.clocks import SeatClocks
 from callcenter.live.frames import Frame, Ring, Snapshot
 from callcenter.live.view import (
     Item,
     Items,
-    SeatClocks,
     Sight,
     call_items,
     difference,
     empty_view,
     moment,
+    seat_items,
     waiting_items,
 )
 from callcenter.reports.schemas import DayOut
@@ -49,7 +58,14 @@ IDLE_SECONDS = 1.0
 REFRESH_SECONDS = 30.0
 """What is read from the database is read again so often even if nobody said that it changed."""
 
+GENERATION_SECONDS = 1.0
+"""How late a rebuilt ledger may be noticed; the look costs a tenth of a millisecond."""
+CLOCKS_SECONDS = 5.0
+"""So much of the clocks is lost at most if the process is killed, and one small write so often is
+nothing beside the journal's."""
+
 _NO_FLOOR = Floor()
+_FROM_DATABASE = frozenset({"agents", "callbacks", "confidential", "thresholds"})
 
 
 class FloorView(Protocol):
@@ -98,6 +114,15 @@ async def none_confidential(_call_ids: Collection[str]) -> Collection[str]:
     return ()
 
 
+ThresholdsNow = Callable[[], Awaitable[Thresholds]]
+"""What each queue's own rate is measured by, as the queues are now."""
+
+
+async def no_thresholds() -> Thresholds:
+    """Every queue is measured by 15 s."""
+    return {}
+
+
 class LiveService:
     """The view of one process; `run` it as a task."""
 
@@ -106,26 +131,30 @@ class LiveService:
         live: FloorView,
         book: LiveBook,
         broadcast: Broadcast,
+        database: Database,
         *,
         node: str,
         callbacks: OpenCallbacks,
         agents: AgentItems = no_agents,
         confidential: ConfidentialCalls = none_confidential,
+        thresholds: ThresholdsNow = no_thresholds,
         tick_seconds: float = TICK_SECONDS,
         clock: Clock = utc_now,
     ) -> None:
         self._live = live
         self._book = book
         self._broadcast = broadcast
+        self._database = database
         self._node = node
         self._callbacks = callbacks
         self._agents = agents
         self._confidential = confidential
+        self._thresholds = thresholds
         self._tick = tick_seconds
         self._clock = clock
         self._wake = asyncio.Event()
         self._clocks = SeatClocks()
-        self._stale = {"agents", "callbacks", "confidential"}
+        self._stale = set(_FROM_DATABASE)
         """What must be read from the database again."""
         self._seen: dict[str, tuple[Any, ...]] = {}
         """What each part was made of."""
@@ -148,6 +177,17 @@ class LiveService:
         """Something may have changed; costs nothing to say too often."""
         self._wake.set()
 
+    def take(self, changes: LedgerChanges) -> None:
+        """The ledger has grown by `changes`, which are committed."""
+        self._book.take(changes)
+        self._told(changes)
+        self._wake.set()
+
+    def queues_changed(self) -> None:
+        """A queue was made, changed or removed: its threshold may be another."""
+        self._stale.add("thresholds")
+        self._wake.set()
+
     def note(self, change: Change) -> None:
         """Something that others published."""
         kind = change.topic.partition(".")[0]
@@ -162,12 +202,17 @@ class LiveService:
         self._wake.set()
 
     async def run(self) -> None:
-        """Read the ledger, then keep the view until cancelled."""
-        await self._book.load()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._listen())
-            group.create_task(self._refresh())
-            await self._keep()
+        """Read the ledger and the kept clocks, then keep the view until cancelled."""
+        await self.restore()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen())
+                group.create_task(self._refresh())
+                group.create_task(self._watch_ledger())
+                group.create_task(self._keep_clocks())
+                await self._keep()
+        finally:
+            await self.save_clocks()
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
@@ -197,8 +242,50 @@ class LiveService:
             await asyncio.sleep(REFRESH_SECONDS)
             self._all_stale()
 
+    async def restore(self) -> None:
+        """Read what the database says: the ledger, and the clocks of the process before."""
+        async with self._database.reading() as session:
+            self._clocks.restore(await repository.seat_clocks(session))
+        await self._load()
+
+    async def _watch_ledger(self) -> None:
+        while True:
+            await asyncio.sleep(GENERATION_SECONDS)
+            await self.look_at_ledger()
+
+    async def look_at_ledger(self) -> None:
+        """Read the ledger again if another process has derived it anew."""
+        if await self._book.rebuilt():
+            _log.info("the ledger was rebuilt: reading it again")
+            await self._load()
+            self._all_stale()
+
+    async def _load(self) -> None:
+        self._told(await self._book.load())
+
+    def _told(self, changes: LedgerChanges) -> None:
+        if self._clocks.told(changes):
+            self._seen.pop("seats", None)
+
+    async def _keep_clocks(self) -> None:
+        while True:
+            await asyncio.sleep(CLOCKS_SECONDS)
+            await self.save_clocks()
+
+    async def save_clocks(self) -> None:
+        """Write the seats' clocks that have changed; what cannot be written is tried again."""
+        clocks = self._clocks.take_unsaved()
+        if not clocks:
+            return
+        try:
+            async with self._database.writing() as session:
+                await repository.keep_seat_clocks(session, clocks)
+        except SQLAlchemyError as error:
+            self._clocks.not_saved(clocks)
+            _log.error("the seats' clocks were not written: %s", error)
+
     def _all_stale(self) -> None:
-        self._stale |= {"agents", "callbacks", "confidential"}
+        self._stale |= _FROM_DATABASE
         self._wake.set()
 
     # -- the view -----------------------------------------------------------------------------
@@ -212,12 +299,17 @@ class LiveService:
         floor = self._live.floor
         self._part(view, "pbx", (floor is not None,), lambda: _pbx(floor is not None, now))
         shown = floor if floor is not None else _NO_FLOOR
-        self._part(view, "waiting", (shown.waiting,), lambda: waiting_items(shown, self._node))
+        self._part(
+            view,
+            "waiting",
+            (shown.waiting, self._hidden),
+            lambda: waiting_items(shown, self._node, self._hidden),
+        )
         self._part(
             view,
             "seats",
-            (shown.devices, shown.members, shown.channels),
-            lambda: self._clocks.items(shown, now),
+            (shown.devices, shown.members, shown.channels, self._hidden),
+            lambda: self._seats(shown, now),
         )
         self._from_book(view)
         changes = difference(self._view, view)
@@ -243,6 +335,10 @@ class LiveService:
         self._seen[kind] = of
         view[kind] = make()
 
+    def _seats(self, floor: Floor, now: datetime) -> Items:
+        seats = floor.seats()
+        return seat_items(seats, self._clocks.see(seats, now), self._node, self._hidden)
+
     def _from_book(self, view: dict[str, Items]) -> None:
         book, day = self._book, self._book.today()
         if day != self._day:
@@ -263,6 +359,8 @@ class LiveService:
         try:
             if "agents" in stale:
                 view["agents"] = await self._agents()
+            if "thresholds" in stale:
+                self._book.set_thresholds(await self._thresholds())
             if "callbacks" in stale or self._book.today() != self._day:
                 await self._read_callbacks(view)
             if "confidential" in stale:

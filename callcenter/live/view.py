@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from callcenter.domain.figures import OpenCall
-from callcenter.domain.floor import ChannelState, DeviceState, Floor, Seat
+from callcenter.domain.floor import Floor, Seat
 from callcenter.domain.ids import call_id
 from callcenter.domain.ledger import Direction
 from callcenter.domain.masking import hide_field, map_citizen_fields, mask_field
+from callcenter.live.clocks import SeatClock
 
 Item = Mapping[str, Any]
 """JSON values."""
@@ -45,17 +45,6 @@ class Sight:
         if item.get("confidential") and not self.confidential:
             return dict(map_citizen_fields(dict(item), hide_field))
         return item if self.numbers else dict(map_citizen_fields(dict(item), mask_field))
-
-
-class SeatState(StrEnum):
-    """What a seat's phone does."""
-
-    UNREACHABLE = "unreachable"
-    IDLE = "idle"
-    DIALLING = "dialling"
-    RINGING = "ringing"
-    TALKING = "talking"
-    ON_HOLD = "on_hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,73 +98,48 @@ def apply(view: View, changes: Difference) -> dict[str, Items]:
 # -- the parts --------------------------------------------------------------------------------
 
 
-def waiting_items(floor: Floor, node: str) -> Items:
+def waiting_items(floor: Floor, node: str, confidential: Collection[str]) -> Items:
     """Who waits in a queue, by the caller's channel."""
-    return {
-        caller.uniqueid: {
-            "call_id": call_id(node, caller.uniqueid),
-            "queue": caller.queue,
-            "position": caller.position,
-            "since": moment(datetime.fromtimestamp(caller.since, UTC)),
-            "caller_number": caller.number,
-            "caller_name": caller.caller_name,
+    made: dict[str, Item] = {}
+    for line in floor.waiting.values():
+        for caller in line:
+            call = call_id(node, caller.uniqueid)
+            made[caller.uniqueid] = {
+                "call_id": call,
+                "queue": caller.queue,
+                "position": caller.position,
+                "since": moment(datetime.fromtimestamp(caller.since, UTC)),
+                "caller_number": caller.number,
+                "caller_name": caller.caller_name,
+                "confidential": call in confidential,
+            }
+    return made
+
+
+def seat_items(
+    seats: Iterable[Seat],
+    clocks: Mapping[str, SeatClock],
+    node: str,
+    confidential: Collection[str],
+) -> Items:
+    """Every seat of `clocks`, by its extension."""
+    made: dict[str, Item] = {}
+    for seat in seats:
+        clock = clocks[str(seat.extension)]
+        other = next((one for one in seat.channels if one.connected_number), None)
+        # A seat may have two calls at once; the citizen of either may be on the other's leg.
+        calls = {f"{node}:{leg.linkedid}" for leg in seat.channels}
+        made[str(seat.extension)] = {
+            "state": clock.state.value,
+            "since": moment(clock.since),
+            "paused": seat.paused,
+            "paused_reason": next((m.paused_reason for m in seat.memberships if m.paused), ""),
+            "queues": [member.queue for member in seat.memberships],
+            "caller_number": other.connected_number if other is not None else "",
+            "caller_name": other.connected_name if other is not None else "",
+            "confidential": not calls.isdisjoint(confidential),
         }
-        for line in floor.waiting.values()
-        for caller in line
-    }
-
-
-class SeatClocks:
-    """Since when each seat is in its state, as far as it has been watched."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[SeatState, datetime | None]] = {}
-
-    def items(self, floor: Floor, now: datetime) -> Items:
-        """Every seat; its clock begins when its state is first seen to change."""
-        seats = floor.seats()
-        known: dict[str, tuple[SeatState, datetime | None]] = {}
-        made: dict[str, Item] = {}
-        for seat in seats:
-            name, state = str(seat.extension), seat_state(seat)
-            before = self._known.get(name)
-            if before is not None and before[0] is state:
-                known[name] = before
-            else:
-                known[name] = state, now if before is not None else None
-            made[name] = _seat_item(seat, *known[name])
-        self._known = known
-        return made
-
-
-def seat_state(seat: Seat) -> SeatState:
-    """What the seat's phone does; a registered phone without a call is idle."""
-    if seat.device is DeviceState.ON_HOLD and seat.talking:
-        return SeatState.ON_HOLD
-    if seat.talking:
-        return SeatState.TALKING
-    if seat.ringing:
-        return SeatState.RINGING
-    if any(one.state in (ChannelState.DIALLING, ChannelState.UP) for one in seat.channels):
-        return SeatState.DIALLING
-    if not seat.reachable:
-        return SeatState.UNREACHABLE
-    if seat.device is DeviceState.RINGING:
-        return SeatState.RINGING
-    return SeatState.IDLE
-
-
-def _seat_item(seat: Seat, state: SeatState, since: datetime | None) -> Item:
-    other = next((one for one in seat.channels if one.connected_number), None)
-    return {
-        "state": state.value,
-        "since": moment(since) if since is not None else None,
-        "paused": seat.paused,
-        "paused_reason": next((m.paused_reason for m in seat.memberships if m.paused), ""),
-        "queues": [member.queue for member in seat.memberships],
-        "caller_number": other.connected_number if other is not None else "",
-        "caller_name": other.connected_name if other is not None else "",
-    }
+    return made
 
 
 def call_items(calls: Iterable[OpenCall], confidential: Collection[str]) -> Items:

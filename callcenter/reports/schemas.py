@@ -14,6 +14,7 @@ FIGURES_EXAMPLE: dict[str, JsonValue] = {
     "offered": 118,
     "answered": 110,
     "answered_in_time": 104,
+    "answered_in_threshold": 107,
     "abandoned": 5,
     "waiting": 1,
     "not_served": 2,
@@ -22,6 +23,8 @@ FIGURES_EXAMPLE: dict[str, JsonValue] = {
     "voice_messages": 4,
     "connect_rate": 0.9322,
     "service_rate": 0.8814,
+    "threshold_seconds": 20,
+    "threshold_rate": 0.9068,
     "average_wait_seconds": 9.421,
     "longest_wait_seconds": 88.05,
     "waiting_since": "2026-11-24T03:57:04Z",
@@ -30,7 +33,7 @@ FIGURES_EXAMPLE: dict[str, JsonValue] = {
 }
 DAY_EXAMPLE: dict[str, JsonValue] = {
     "day": "2026-11-24",
-    "total": FIGURES_EXAMPLE,
+    "total": {**FIGURES_EXAMPLE, "threshold_seconds": None},
     "queues": {"12345": FIGURES_EXAMPLE},
 }
 
@@ -47,6 +50,9 @@ class FiguresOut(BaseModel):
     offered: int = Field(description="That asked for a person: entered a queue.")
     answered: int
     answered_in_time: int = Field(description="Within 15 s of entering the queue.")
+    answered_in_threshold: int = Field(
+        description="Within the threshold of the queue; in total, each within its own queue's."
+    )
     abandoned: int = Field(description="The caller hung up while waiting.")
     waiting: int = Field(description="In a queue now.")
     not_served: int = Field(description="Offered, and none of the three before.")
@@ -54,7 +60,13 @@ class FiguresOut(BaseModel):
     closed: int = Field(description="Found the line closed.")
     voice_messages: int
     connect_rate: float | None = Field(description="answered / offered; null: none offered.")
-    service_rate: float | None = Field(description="answered_in_time / offered.")
+    service_rate: float | None = Field(
+        description="answered_in_time / offered: the 15-second rate of GB/T 33358-2016."
+    )
+    threshold_seconds: int | None = Field(
+        description="The queue's service_level_seconds; null in total, where each has its own."
+    )
+    threshold_rate: float | None = Field(description="answered_in_threshold / offered.")
     average_wait_seconds: float | None = Field(
         description="Over the offered calls whose wait is over, answered or not."
     )
@@ -66,13 +78,14 @@ class FiguresOut(BaseModel):
     to_call_back: int = Field(description="Missed on that day, and still to be called back.")
 
     @classmethod
-    def of(cls, figures: Figures, to_call_back: int) -> FiguresOut:
+    def of(cls, figures: Figures, to_call_back: int, threshold: dt.timedelta | None) -> FiguresOut:
         """Rounded to milliseconds and a hundredth of a per cent."""
         return cls(
             inbound=figures.inbound,
             offered=figures.offered,
             answered=figures.answered,
             answered_in_time=figures.answered_in_time,
+            answered_in_threshold=figures.answered_in_threshold,
             abandoned=figures.abandoned,
             waiting=figures.waiting,
             not_served=figures.not_served,
@@ -81,6 +94,8 @@ class FiguresOut(BaseModel):
             voice_messages=figures.voice_messages,
             connect_rate=_rate(figures.connect_rate),
             service_rate=_rate(figures.service_rate),
+            threshold_seconds=None if threshold is None else round(threshold.total_seconds()),
+            threshold_rate=_rate(figures.threshold_rate),
             average_wait_seconds=_seconds(figures.average_wait),
             longest_wait_seconds=round(figures.longest_wait.total_seconds(), _SECOND_DIGITS),
             waiting_since=figures.waiting_since,
@@ -106,9 +121,13 @@ class DayOut(BaseModel):
         names = {*figures.queues, *(name for name in to_call_back if name)}
         return cls(
             day=figures.day,
-            total=FiguresOut.of(figures.total, sum(to_call_back.values())),
+            total=FiguresOut.of(figures.total, sum(to_call_back.values()), None),
             queues={
-                name: FiguresOut.of(figures.queues.get(name, Figures()), to_call_back.get(name, 0))
+                name: FiguresOut.of(
+                    figures.queues.get(name, Figures()),
+                    to_call_back.get(name, 0),
+                    figures.threshold(name),
+                )
                 for name in sorted(names)
             },
         )

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Protocol
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from callcenter.calls.day_rows import rows_between
 from callcenter.clock import Clock, utc_now
 from callcenter.db.engine import Database
-from callcenter.domain.figures import DayBook, DayFigures
+from callcenter.domain.figures import DayBook, DayFigures, Thresholds
 from callcenter.errors import BadInput
 
 
@@ -34,6 +34,15 @@ class OpenCallbacks(Protocol):
     ) -> Sequence[QueueCount]:
         """Missed calls still to be called back, by queue; those first missed within the span."""
         ...
+
+
+ThresholdsNow = Callable[[], Awaitable[Thresholds]]
+"""What each queue's own rate is measured by, as the queues are now."""
+
+
+async def no_thresholds() -> Thresholds:
+    """Every queue is measured by 15 s."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +72,13 @@ class ReportService:
         time_zone: str,
         callbacks: OpenCallbacks,
         clock: Clock = utc_now,
+        *,
+        thresholds: ThresholdsNow = no_thresholds,
     ) -> None:
         self._database = database
         self._zone = ZoneInfo(time_zone)
         self._callbacks = callbacks
+        self._thresholds = thresholds
         self._clock = clock
 
     def today(self) -> date:
@@ -89,7 +101,7 @@ class ReportService:
         start, end = day_span(day, self._zone)
         async with self._database.reading() as session:
             rows = await rows_between(session, start, end)
-        book = DayBook(self._zone, day)
+        book = DayBook(self._zone, day, await self._thresholds())
         book.take(rows)
         counts = await self._callbacks.counts(missed_from=start, missed_to=end)
         return DayReport(book.figures(day), {one.queue: one.count for one in counts})

@@ -25,8 +25,12 @@ DAYS = (DAY - timedelta(days=1), DAY)
 TRACED = [name for name in NAMES if name != "nobody_there_message"]
 
 
+THRESHOLDS = {"business": timedelta(seconds=40)}
+"""The main queue has none of its own: 15 s."""
+
+
 def book_of(*parts: LedgerChanges, first: int = 0) -> DayBook:
-    book = DayBook(ZONE, DAYS[first])
+    book = DayBook(ZONE, DAYS[first], THRESHOLDS)
     for changes in parts:
         book.take(changes)
     return book
@@ -61,11 +65,18 @@ def counted(ledger: LedgerChanges, queue: str | None, day: int) -> dict[str, obj
         for call in answered
         if (wait := wait_of(call, ledger)) is not None and wait.total_seconds() <= 15
     ]
+    in_threshold = [
+        call
+        for call in answered
+        if (wait := wait_of(call, ledger)) is not None
+        and wait <= THRESHOLDS.get(call.queue, timedelta(seconds=15))
+    ]
     return {
         "inbound": len(calls),
         "offered": len(offered),
         "answered": len(answered),
         "in_time": len(in_time),
+        "in_threshold": len(in_threshold),
         "abandoned": sum(call.outcome is Outcome.ABANDONED for call in offered),
         "waiting": len(offered) - len(waits),
         "blocked": sum(call.outcome is Outcome.BLOCKED for call in calls),
@@ -80,6 +91,7 @@ def counted(ledger: LedgerChanges, queue: str | None, day: int) -> dict[str, obj
         "talk": sum(talks, timedelta()) / len(talks) if talks else None,
         "connect": len(answered) / len(offered) if offered else None,
         "service": len(in_time) / len(offered) if offered else None,
+        "own": len(in_threshold) / len(offered) if offered else None,
     }
 
 
@@ -101,6 +113,7 @@ def told(figures: Figures) -> dict[str, object]:
         "offered": figures.offered,
         "answered": figures.answered,
         "in_time": figures.answered_in_time,
+        "in_threshold": figures.answered_in_threshold,
         "abandoned": figures.abandoned,
         "waiting": figures.waiting,
         "blocked": figures.blocked,
@@ -111,6 +124,7 @@ def told(figures: Figures) -> dict[str, object]:
         "talk": figures.average_talk,
         "connect": figures.connect_rate,
         "service": figures.service_rate,
+        "own": figures.threshold_rate,
     }
 
 
@@ -143,6 +157,7 @@ def test_nothing_is_lost_between_the_counts(steps: list[Step]) -> None:
         for one in (figures.total, *figures.queues.values()):
             assert one.not_served >= 0
             assert 0 <= one.answered_in_time <= one.answered <= one.offered <= one.inbound
+            assert 0 <= one.answered_in_threshold <= one.answered
             assert one.waits + one.waiting == one.offered
             assert (one.waiting_since is not None) == (one.waiting > 0)
         assert figures.total.offered == sum(one.offered for one in figures.queues.values())
@@ -209,9 +224,43 @@ def test_fifteen_seconds_are_in_time_and_a_microsecond_more_is_not() -> None:
     assert answered_after(timedelta(seconds=15, microseconds=1)).total.service_rate == 0
 
 
+@given(told_ledgers(), st.integers(0, 40))
+def test_a_changed_threshold_holds_for_the_whole_day(steps: list[Step], moment: int) -> None:
+    """Whenever it is changed: the same as if it had always been so."""
+    moment %= len(steps) + 1
+    always = book_of(*(step.changes for step in steps))
+    changed = DayBook(ZONE, DAYS[0], {"business": timedelta(seconds=3)})
+    for index, step in enumerate(steps):
+        if index == moment:
+            changed.set_thresholds(THRESHOLDS)
+        changed.take(step.changes)
+    changed.set_thresholds(THRESHOLDS)
+    assert not changed.set_thresholds(THRESHOLDS)
+    for day in DAYS:
+        assert changed.figures(day) == always.figures(day)
+    assert tuple(changed.open_calls()) == tuple(always.open_calls())
+
+
+def test_each_queue_is_measured_by_its_own_threshold_and_by_fifteen_seconds() -> None:
+    """30 s of wait: in time for the queue that gives itself 30 s, for none of the others."""
+    calls, visits = [], []
+    for serial, queue in enumerate(("12345", "slow", "strict"), 1):
+        call = call_row(serial, MIDNIGHT, queue=queue, answered_at=MIDNIGHT + timedelta(seconds=30))
+        calls.append(call)
+        visits.append(newest_visit(call, 30))
+    thresholds = {"slow": timedelta(seconds=30), "strict": timedelta(seconds=10)}
+    book = DayBook(ZONE, DAY, thresholds)
+    book.take(LedgerChanges(calls=tuple(calls), queue_visits=tuple(visits)))
+    day = book.figures(DAY)
+    own = {queue: figures.threshold_rate for queue, figures in day.queues.items()}
+    assert own == {"12345": 0.0, "slow": 1.0, "strict": 0.0}
+    assert (day.total.threshold_rate, day.total.service_rate) == (1 / 3, 0.0)
+    assert [day.threshold(queue).seconds for queue in ("12345", "slow", "gone")] == [15, 30, 15]
+
+
 def test_a_day_without_calls_has_no_rates() -> None:
     total = book_of().figures(DAY).total
-    assert (total.connect_rate, total.service_rate) == (None, None)
+    assert (total.connect_rate, total.service_rate, total.threshold_rate) == (None, None, None)
     assert (total.average_wait, total.average_talk) == (None, None)
 
 

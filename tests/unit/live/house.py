@@ -11,6 +11,7 @@ from typing import Any
 
 from callcenter.broadcast import Broadcast
 from callcenter.db.engine import Database
+from callcenter.domain.figures import Thresholds
 from callcenter.domain.floor import Floor
 from callcenter.live.book import LiveBook
 from callcenter.live.frames import read_difference
@@ -40,6 +41,7 @@ class Neighbours:
     agents: Items = field(default_factory=dict)
     missed: list[Counted] = field(default_factory=list)
     hidden: frozenset[str] = frozenset()
+    thresholds: Thresholds = field(default_factory=dict)
     now: datetime = MIDNIGHT + timedelta(hours=12)
     asked: int = 0
     """How often the call-backs were counted."""
@@ -52,6 +54,9 @@ class Neighbours:
 
     async def agent_items(self) -> Items:
         return self.agents
+
+    async def thresholds_now(self) -> Thresholds:
+        return self.thresholds
 
     async def confidential(self, call_ids: Collection[str]) -> Collection[str]:
         return self.hidden & frozenset(call_ids)
@@ -66,10 +71,12 @@ def live_service(
         neighbours,
         LiveBook(database, "Asia/Shanghai", clock),
         broadcast or Broadcast(),
+        database,
         node="pbx1",
         callbacks=neighbours,
         agents=neighbours.agent_items,
         confidential=neighbours.confidential,
+        thresholds=neighbours.thresholds_now,
         tick_seconds=0.0,
         clock=clock,
     )

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from callcenter.access import Actor
 from callcenter.api import install_error_handlers
-from callcenter.broadcast import Change
+from callcenter.broadcast import Broadcast, Change
 from callcenter.db.engine import Database
 from callcenter.domain.floor import (
     Channel,
@@ -29,7 +29,8 @@ from callcenter.domain.ids import Linkedid, Uniqueid
 from callcenter.domain.ledger import Direction, LedgerChanges
 from callcenter.domain.permissions import Role, permissions_of
 from callcenter.live.endpoints import router
-from callcenter.live.view import SeatState, Sight
+from callcenter.live.seat_state import SeatState
+from callcenter.live.view import Sight
 from tests.unit.live.house import ALL, MASKED, Neighbours, Screen, body, live_service
 from tests.unit.reports.ledgers import MIDNIGHT, call_row
 
@@ -79,7 +80,7 @@ async def test_a_seats_clock_begins_when_its_state_does() -> None:
     def clock() -> Any:
         return body(service, ALL)["items"]["seats"]["8001"]["since"]
 
-    assert clock() is None  # Longer than it has been watched.
+    assert clock() == "2026-11-24T04:00:00Z"  # Nothing else is known of it.
     neighbours.now += timedelta(seconds=7)
     neighbours.floor = snapshot([DeviceChanged("8001", DeviceState.RINGING)])
     await service.step()
@@ -142,6 +143,46 @@ async def test_the_citizen_of_a_confidential_case_is_hidden() -> None:
     item = body(service, supervisor)["items"]["calls"][call.id]
     assert (item["caller_number"], item["confidential"]) == ("", True)
     assert body(service, ALL)["items"]["calls"][call.id]["caller_number"] == NUMBER
+
+
+async def test_a_hidden_citizen_is_hidden_at_his_seat_and_in_the_queue_too() -> None:
+    """He talks, and is then sent back into a queue: the same call, the same case."""
+    waits = replace(CALLER, uniqueid=Uniqueid("17.1"))
+    neighbours = Neighbours(snapshot([waits, leg(ChannelState.UP, "b1")]))
+    service = live_service(neighbours, NO_DATABASE)
+    call = call_row(1, MIDNIGHT, id="pbx1:17.1", caller_number=NUMBER, queue="12345")
+    service.take(LedgerChanges(calls=(call,)))
+    neighbours.hidden = frozenset({call.id})
+    supervisor = Sight(numbers=True, confidential=False)
+    screen = Screen(service, supervisor)
+    await screen.take()
+    await service.step()
+    await screen.take()
+    for text in (json.dumps(body(service, supervisor)), json.dumps(screen.items)):
+        assert NUMBER not in text
+        assert "张三" not in text
+    assert body(service, ALL)["items"]["seats"]["8001"]["caller_number"] == NUMBER
+    neighbours.hidden = frozenset()
+    service.note(Change("case.edited"))
+    await service.step()
+    await screen.take()
+    assert screen.items["seats"]["8001"]["caller_number"] == NUMBER
+    assert screen.items["waiting"]["17.1"]["caller_number"] == NUMBER
+    await screen.close()
+
+
+async def test_what_others_publish_reaches_no_watcher() -> None:
+    """``case.opened`` and its like carry whole numbers: they wake the view, and are not sent."""
+    broadcast = Broadcast()
+    service = live_service(Neighbours(None), NO_DATABASE, broadcast)
+    await service.step()
+    events = service.watch(MASKED, None, 0.2)
+    told = [await anext(events)]
+    for topic in ("case.opened", "case.edited", "callback.changed", "live.other"):
+        broadcast.publish(Change(topic, {"caller_number": NUMBER, "frame": NUMBER}))
+    told += [text async for text in events]
+    assert len(told) == 1
+    assert NUMBER.encode() not in told[0]
 
 
 @pytest.mark.parametrize(

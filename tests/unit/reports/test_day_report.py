@@ -19,19 +19,42 @@ from starlette.types import Receive, Scope, Send
 from callcenter.access import Actor
 from callcenter.api import install_error_handlers
 from callcenter.calls import repository as ledger
-from callcenter.calls.models import Call, QueueVisit, Talk, VoiceMessage
+from callcenter.calls.models import (
+    Call,
+    JournalOffset,
+    QueueVisit,
+    Rating,
+    Recording,
+    Ring,
+    Talk,
+    Transfer,
+    VoiceMessage,
+)
 from callcenter.db.base import Base
 from callcenter.db.engine import Database
-from callcenter.domain.ledger import LedgerChanges
+from callcenter.domain.figures import Thresholds
+from callcenter.domain.ledger import LedgerChanges, QueueVisitRow, VisitEnd
 from callcenter.domain.permissions import Role, permissions_of
+from callcenter.live.models import SeatClockRow
 from callcenter.live.service import LiveService
 from callcenter.reports.endpoints import router
 from callcenter.reports.schemas import DayOut
 from callcenter.reports.service import ReportService, day_span
-from tests.unit.live.house import ALL, Counted, Neighbours, body, live_service
+from tests.unit.live.house import ALL, Counted, Neighbours, Screen, body, live_service
 from tests.unit.reports.ledgers import DAY, MIDNIGHT, ZONE, Step, call_row, told_ledgers
 
-TABLES = [table.__table__ for table in (Call, QueueVisit, Talk, VoiceMessage)]
+TABLES = [
+    table.__table__
+    for table in (
+        *(Call, QueueVisit, Ring, Talk, Transfer, Recording, VoiceMessage, Rating),
+        *(JournalOffset, SeatClockRow),
+    )
+]
+THRESHOLDS: tuple[Thresholds, ...] = (
+    {},
+    {"business": timedelta(seconds=40)},
+    {"12345": timedelta(seconds=5)},
+)
 
 
 @asynccontextmanager
@@ -59,7 +82,13 @@ def shown(service: LiveService) -> Any:
 
 
 async def reported(neighbours: Neighbours, database: Database) -> Any:
-    reports = ReportService(database, "Asia/Shanghai", neighbours, lambda: neighbours.now)
+    reports = ReportService(
+        database,
+        "Asia/Shanghai",
+        neighbours,
+        lambda: neighbours.now,
+        thresholds=neighbours.thresholds_now,
+    )
     report = await reports.day()
     return DayOut.of(report.figures, report.to_call_back).model_dump(mode="json")
 
@@ -79,6 +108,7 @@ async def follow(database: Database, steps: list[Step], load_at: int) -> None:
             await ledger.write_changes(session, step.changes)
         service._book.take(step.changes)
         neighbours.missed = [Counted("12345", index % 3, step.at)]
+        neighbours.thresholds = THRESHOLDS[index % 3]
         service._all_stale()
         await service.step()
         assert shown(service) == await reported(neighbours, database)
@@ -104,6 +134,80 @@ def test_live_is_the_report_at_any_moment(tmp_path: Path, steps: list[Step], loa
             await follow(database, steps, load_at)
 
     asyncio.run(go())
+
+
+async def test_the_rates_within_a_queues_own_threshold_are_the_same_everywhere(
+    tmp_path: Path,
+) -> None:
+    """On the floor, on the stream and in the report; also after an admin has changed it."""
+    async with ledger_database(tmp_path / "ledger.db") as database:
+        neighbours = Neighbours(floor=None, now=MIDNIGHT + timedelta(hours=1))
+        service = live_service(neighbours, database)
+        screen = Screen(service, ALL)
+        await screen.take()
+        answered = MIDNIGHT + timedelta(seconds=30)
+        calls = tuple(
+            call_row(serial, MIDNIGHT, queue=queue, answered_at=answered)
+            for serial, queue in enumerate(("12345", "business"), 1)
+        )
+        visits = tuple(
+            QueueVisitRow(
+                f"{call.id}/q1", call.id, "c", call.queue, MIDNIGHT, answered, VisitEnd.CONNECTED
+            )
+            for call in calls
+        )
+        changes = LedgerChanges(calls=calls, queue_visits=visits)
+        async with database.writing() as session:
+            await ledger.write_changes(session, changes)
+        service.take(changes)
+        for seconds, rate, total in ((15, 0.0, 0.0), (30, 1.0, 0.5)):
+            neighbours.thresholds = {"business": timedelta(seconds=seconds)}
+            service.queues_changed()
+            await service.step()
+            await screen.take_until(service.snapshot().number)
+            assert shown(service) == await reported(neighbours, database)
+            business = screen.items["queues"]["business"]
+            assert business == shown(service)["queues"]["business"]
+            assert (business["threshold_seconds"], business["threshold_rate"]) == (seconds, rate)
+            assert business["service_rate"] == 0.0
+            of_all = screen.items["today"]["total"]
+            assert (of_all["threshold_seconds"], of_all["threshold_rate"]) == (None, total)
+        await screen.close()
+
+
+async def test_a_ledger_that_another_process_rebuilt_is_read_again(tmp_path: Path) -> None:
+    """``callcenter rebuild`` tells nobody: the running service finds the new generation."""
+    async with ledger_database(tmp_path / "ledger.db") as database:
+        neighbours = Neighbours(floor=None, now=MIDNIGHT + timedelta(seconds=60))
+        async with database.writing() as session:
+            await ledger.save_offset(session, "pbx1", offset())
+            call = call_row(1, MIDNIGHT, queue="12345")
+            await ledger.write_changes(session, LedgerChanges(calls=(call,)))
+        service = live_service(neighbours, database)
+        await service._load()
+        await service.step()
+        assert shown(service)["total"]["inbound"] == 1
+        other = Database(str(database.engine.url))
+        async with other.writing() as session:
+            await ledger.empty_from(session, "pbx1", MIDNIGHT)
+            await ledger.next_generation(session, "pbx1")
+            calls = tuple(call_row(serial, MIDNIGHT, queue="12345") for serial in (2, 3))
+            await ledger.write_changes(session, LedgerChanges(calls=calls))
+        await other.close()
+        await service.look_at_ledger()
+        await service.step()
+        assert shown(service) == await reported(neighbours, database)
+        assert shown(service)["total"]["inbound"] == 2
+        # The reader's own commits are no new generation: nothing is read again for them.
+        version = service._book.version
+        async with database.writing() as session:
+            await ledger.save_offset(session, "pbx1", offset(position=7))
+        await service.look_at_ledger()
+        assert service._book.version == version
+
+
+def offset(position: int = 0) -> ledger.Offset:
+    return ledger.Offset("f", position, "f", 0, None, 0, MIDNIGHT)
 
 
 async def test_what_is_committed_while_the_ledger_is_read_is_not_missed(tmp_path: Path) -> None:
