@@ -336,14 +336,21 @@ async def _build(
     cases = state.cases = CaseService(database, settings, media=media)
     state.calls = CallService(database)
     state.voice_messages = VoiceMessageService(database, media)
+    seats_of_agents = SeatsOfSteering(agents)
     state.transfers = TransferService(
-        database, settings, PbxSwitch(link, live), live, seats, queues.transfer_numbers
+        database,
+        settings,
+        PbxSwitch(link, live),
+        live,
+        seats,
+        seats_of_agents.seat_of,
+        queues.transfer_numbers,
     )
 
     steering = SteeringSwitch(link, live)
     carrying_out = CarryingOut(
         live,
-        SeatsOfSteering(agents),
+        seats_of_agents,
         state.trail,
         node=settings.node,
         first_seat=settings.first_seat,

@@ -34,6 +34,7 @@ from callcenter.domain.floor import (
     Floor,
 )
 from callcenter.domain.ids import Extension, Uniqueid
+from callcenter.domain.steering import holder
 
 _log = logging.getLogger(__name__)
 
@@ -123,12 +124,15 @@ class AgentLink:
 
     def _look(self, floor: Floor, seats: Collection[Extension]) -> dict[Extension, SeatSeen]:
         legs: dict[str, list[Channel]] = {seat: [] for seat in seats}
+        holding: set[str] = set()
         for channel in floor.channels.values():
             if (own := legs.get(channel.endpoint)) is not None:
                 own.append(channel)
+            elif (seat_name := holder(channel)) is not None:
+                holding.add(seat_name)
         return {
             seat: seat_seen(floor, floor.devices.get(seat, DeviceState.UNKNOWN), legs[seat],
-                            self._queues.of)
+                            self._queues.of, holding=seat in holding)
             for seat in seats
         }  # fmt: skip
 
@@ -227,9 +231,14 @@ class _QueueOf(Protocol):
 
 
 def seat_seen(
-    floor: Floor, device: DeviceState, legs: Collection[Channel], queue_of: _QueueOf
+    floor: Floor,
+    device: DeviceState,
+    legs: Collection[Channel],
+    queue_of: _QueueOf,
+    *,
+    holding: bool = False,
 ) -> SeatSeen:
-    """A seat with `legs`, in the machine's words.
+    """A seat with `legs`, in the machine's words; `holding`: its citizen hears our music.
 
     A leg that is up, or dials, is work, also between two bridges of a transfer. A talk is one with
     somebody who is at no seat: seats are the endpoints named by digits alone.
@@ -245,14 +254,15 @@ def seat_seen(
             talks.append(Talk(leg.uniqueid, queue_of(outside)))
     return SeatSeen(
         reachable=device.reachable,
-        activity=_activity(device, legs),
+        activity=_activity(device, legs, holding=holding),
         legs=frozenset(leg.uniqueid for leg in legs),
         talks=tuple(sorted(talks, key=lambda talk: talk.leg)),
     )
 
 
-def _activity(device: DeviceState, legs: Collection[Channel]) -> Activity:
+def _activity(device: DeviceState, legs: Collection[Channel], *, holding: bool) -> Activity:
     states = {leg.state for leg in legs}
     if states & {ChannelState.UP, ChannelState.DIALLING, ChannelState.OTHER}:
-        return Activity.HOLD if device is DeviceState.ON_HOLD else Activity.TALKING
+        # By the phone's own key, or by ours, of which the phone knows nothing.
+        return Activity.HOLD if holding or device is DeviceState.ON_HOLD else Activity.TALKING
     return Activity.RINGING if ChannelState.RINGING in states else Activity.IDLE

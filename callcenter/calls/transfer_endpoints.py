@@ -51,6 +51,9 @@ def _error(description: str, code: str, message: str) -> dict[str, Any]:
 
 
 _PBX: dict[int | str, dict[str, Any]] = {
+    403: _error(
+        "The caller of another's seat: `not_your_seat`.", "not_your_seat", "seat 8002 is not yours"
+    ),
     404: _error("No such call.", "call_not_found", "there is no call pbx1:1795407499.12"),
     503: _error(
         "No link to the PBX; nothing was done.",
@@ -99,7 +102,7 @@ async def begin_transfer(
     takes the call. `attended`: the answer comes once the target is being called; the caller hears
     music until it is completed or cancelled. If the target does not answer, seat and caller are
     together again by themselves."""
-    asked = await service.begin(call_id, body.kind, body.target, actor=who.name)
+    asked = await service.begin(call_id, body.kind, body.target, who=who)
     return await _told(trail, f"call.transfer_{body.kind}", asked)
 
 
@@ -114,7 +117,7 @@ async def complete_transfer(
 ) -> TransferOut:
     """The seat is free. If the target still rings, this is a blind transfer to it: if it does not
     answer, the caller comes back."""
-    asked = await service.complete(call_id, actor=who.name)
+    asked = await service.complete(call_id, who=who)
     return await _told(trail, "call.transfer_complete", asked)
 
 
@@ -128,5 +131,5 @@ async def cancel_transfer(
     call_id: CallIdPath, service: Service, who: Who, trail: TheTrail
 ) -> TransferOut:
     """The answer comes once seat and caller are together again."""
-    asked = await service.cancel(call_id, actor=who.name)
+    asked = await service.cancel(call_id, who=who)
     return await _told(trail, "call.transfer_cancel", asked)

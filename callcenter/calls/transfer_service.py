@@ -1,8 +1,9 @@
 """Transfers that are asked for over the API.
 
 A command is checked against the ledger (which call, which seat), against the live floor (is that
-so at this moment) and against the places that the dialplan allows; then it is given to the PBX
-once. What becomes of it is the journal's to tell: nothing is written here.
+so at this moment), against the places that the dialplan allows, and against who asks: a person
+sends on the caller of his own seat, a supervisor and a machine's token any. Then it is given to
+the PBX once. What becomes of it is the journal's to tell: nothing is written here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from callcenter.actor import Actor
 from callcenter.asterisk.switch import FloorView, consult_of
 from callcenter.calls import transfer_repository as repository
 from callcenter.config import Settings
@@ -20,10 +22,11 @@ from callcenter.db.engine import Database
 from callcenter.domain.floor import Channel, Floor
 from callcenter.domain.ids import Uniqueid
 from callcenter.domain.ledger import TransferKind
+from callcenter.domain.permissions import Permission
 from callcenter.domain.seating import is_seat_extension
 from callcenter.domain.switch import Switch
 from callcenter.domain.transfer_target import TargetKind, dial_places
-from callcenter.errors import BadInput, Conflict, NotFound, PbxUnavailable
+from callcenter.errors import BadInput, Conflict, Forbidden, NotFound, PbxUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +45,9 @@ class SeatLookup(Protocol):
         """One seat; `NotFound`."""
         ...
 
+
+SeatOf = Callable[[int], Awaitable[str | None]]
+"""The seat that a user is logged in to."""
 
 QueueNumbers = Callable[[], Awaitable[Collection[str]]]
 """What seats dial for the queues that there are."""
@@ -67,6 +73,7 @@ class TransferService:
         switch: Switch,
         live: FloorView,
         seats: SeatLookup,
+        seat_of: SeatOf,
         queue_numbers: QueueNumbers | None = None,
     ) -> None:
         """Without `queue_numbers` only the main queue can be a target."""
@@ -78,17 +85,19 @@ class TransferService:
         self._switch = switch
         self._live = live
         self._seats = seats
+        self._seat_of = seat_of
         self._under_way: set[str] = set()
         """Calls for which a command has been given and not yet answered."""
 
     async def begin(
-        self, call_id: str, kind: TransferKind, target: str, *, actor: str
+        self, call_id: str, kind: TransferKind, target: str, *, who: Actor
     ) -> TransferAsked:
         """Send the caller to `target`, or let the seat consult it first.
 
-        Errors: `BadInput` ``target_not_allowed``; `NotFound` ``call_not_found``; `Conflict`
-        ``not_talking``, ``target_is_sender``, ``target_unreachable``, ``consult_running``,
-        ``transfer_running``; and what `Switch` raises.
+        Errors: `BadInput` ``target_not_allowed``; `NotFound` ``call_not_found``; `Forbidden`
+        ``not_your_seat``; `Conflict` ``not_talking``, ``target_is_sender``,
+        ``target_unreachable``, ``consult_running``, ``transfer_running``; and what `Switch`
+        raises.
         """
         queues = {self._main} if self._queue_numbers is None else await self._queue_numbers()
         place = dial_places(self._first_seat, queues, self._outbound).kind_of(target)
@@ -98,7 +107,7 @@ class TransferService:
                 code="target_not_allowed",
             )
         with self._alone(call_id):
-            leg = await self._holder(call_id)
+            leg = await self._holder(call_id, who)
             if target == leg.endpoint:
                 raise Conflict(
                     f"the caller talks with {target} already; name another target",
@@ -122,31 +131,30 @@ class TransferService:
             )
             await command(leg.name, target)
         _log.info(
-            "call %s: %s transfer from %s to %s by=%s", call_id, kind, leg.endpoint, target, actor
-        )
+            "call %s: %s transfer from %s to %s by=%s",
+            call_id, kind, leg.endpoint, target, who.name,
+        )  # fmt: skip
         return TransferAsked(call_id, kind, target, leg.endpoint)
 
-    async def complete(self, call_id: str, *, actor: str) -> TransferAsked:
+    async def complete(self, call_id: str, *, who: Actor) -> TransferAsked:
         """Connect the caller with the consulted one; if that one still rings, send it there blind.
 
-        Errors: `NotFound` ``call_not_found``; `Conflict` ``not_talking``, ``no_consult``,
-        ``transfer_running``; and what `Switch` raises.
+        Errors: `NotFound` ``call_not_found``; `Forbidden` ``not_your_seat``; `Conflict`
+        ``not_talking``, ``no_consult``, ``transfer_running``; and what `Switch` raises.
         """
         return await self._finish(
-            call_id, self._switch.complete_attended_transfer, "completed", actor
+            call_id, self._switch.complete_attended_transfer, "completed", who
         )
 
-    async def cancel(self, call_id: str, *, actor: str) -> TransferAsked:
+    async def cancel(self, call_id: str, *, who: Actor) -> TransferAsked:
         """End the consult; seat and caller are together again. Errors as of `complete`."""
-        return await self._finish(
-            call_id, self._switch.cancel_attended_transfer, "cancelled", actor
-        )
+        return await self._finish(call_id, self._switch.cancel_attended_transfer, "cancelled", who)
 
     async def _finish(
-        self, call_id: str, command: Callable[[str], Awaitable[None]], what: str, actor: str
+        self, call_id: str, command: Callable[[str], Awaitable[None]], what: str, who: Actor
     ) -> TransferAsked:
         with self._alone(call_id):
-            leg = await self._holder(call_id)
+            leg = await self._holder(call_id, who)
             consult = consult_of(self._floor(), leg.uniqueid)
             if consult is None:
                 raise Conflict(
@@ -155,7 +163,7 @@ class TransferService:
             await command(leg.name)
         _log.info(
             "call %s: attended transfer from %s to %s %s by=%s",
-            call_id, leg.endpoint, consult.target, what, actor,
+            call_id, leg.endpoint, consult.target, what, who.name,
         )  # fmt: skip
         return TransferAsked(call_id, TransferKind.ATTENDED, consult.target, leg.endpoint)
 
@@ -175,8 +183,9 @@ class TransferService:
         finally:
             self._under_way.discard(call_id)
 
-    async def _holder(self, call_id: str) -> Channel:
-        """The seat's leg that holds the caller: in a talk of the ledger, and there right now."""
+    async def _holder(self, call_id: str, who: Actor) -> Channel:
+        """The seat's leg that holds the caller: in a talk of the ledger, and there right now; and
+        `who` may send him on."""
         async with self._database.reading() as session:
             call = await repository.call_by_id(session, call_id)
             if call is None:
@@ -187,8 +196,15 @@ class TransferService:
             leg = floor.channels.get(Uniqueid(talk.channel))
             # A seat that has left while its target still rings is in no bridge.
             if leg is not None and leg.bridge and is_seat_extension(leg.endpoint, self._first_seat):
+                await self._must_be_his(leg.endpoint, who)
                 return leg
         raise _not_talking(call_id)
+
+    async def _must_be_his(self, seat: str, who: Actor) -> None:
+        if who.user_id is None or who.may(Permission.FLOOR_STEER):
+            return
+        if await self._seat_of(who.user_id) != seat:
+            raise Forbidden(f"seat {seat} is not yours", code="not_your_seat", seat=seat)
 
     async def _must_be_reachable(self, target: str) -> None:
         try:

@@ -175,13 +175,15 @@ def talk_of_seat(floor: Floor, seat: str, first_seat: int) -> Talk | Refusal:
 def held(floor: Floor, seat: str) -> Channel | None:
     """The leg through which music is whispered to the citizen whom `seat` holds; None: it holds
     nobody."""
-    for leg in floor.channels.values():
-        if not leg.name.startswith(HOLD_CHANNEL) or not leg.name.endswith(";1"):
-            continue
-        what = steered(leg.uniqueid)
-        if what is not None and what.use is LegUse.HOLD and what.seat == seat:
-            return leg
-    return None
+    return next((leg for leg in floor.channels.values() if holder(leg) == seat), None)
+
+
+def holder(leg: Channel) -> str | None:
+    """The seat that holds its citizen by this leg of music; None: it is no such leg."""
+    if not leg.name.startswith(HOLD_CHANNEL) or not leg.name.endswith(";1"):
+        return None
+    what = steered(leg.uniqueid)
+    return what.seat if what is not None and what.use is LegUse.HOLD else None
 
 
 def listeners(floor: Floor, seat: str) -> tuple[Channel, ...]:

@@ -151,6 +151,16 @@ async def test_a_talk_is_told_with_its_queue_and_its_end(stage: Stage) -> None:
     assert await stage.watcher.until(Activity.IDLE) == FREE
 
 
+async def test_a_citizen_who_hears_our_music_is_held(stage: Stage) -> None:
+    stage.ami.say(TALK)
+    await stage.watcher.until(Activity.TALKING)
+    music = leg("Local/music@steer-hold-00000001;1", "hold-8001-8001-17.3", 6)
+    stage.ami.say(f"Event: Newchannel\n{music}")
+    assert (await stage.watcher.until(Activity.HOLD)).talks == (Talk(LEG, "english"),)
+    stage.ami.say(f"Event: Hangup\n{music}")
+    await stage.watcher.until(Activity.TALKING)
+
+
 async def test_a_phone_that_is_gone_and_comes_back_is_told(stage: Stage) -> None:
     assert await stage.watcher.told.get() == FREE
     stage.ami.say("Event: DeviceStateChange\nDevice: PJSIP/8001\nState: UNAVAILABLE")

@@ -15,6 +15,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from callcenter.actor import Actor
 from callcenter.api import install_error_handlers
 from callcenter.calls.models import Call, Talk
 from callcenter.calls.transfer_endpoints import router
@@ -24,10 +25,11 @@ from callcenter.db.engine import Database
 from callcenter.db.migrate import upgrade_async
 from callcenter.domain.floor import Channel, ChannelState, DeviceState, Floor
 from callcenter.domain.ids import Linkedid, Uniqueid
+from callcenter.domain.permissions import Role
 from callcenter.errors import PbxRefused
 from callcenter.seats.service import SeatChanges, SeatService
 from callcenter.trail.models import TrailEntry
-from tests.unit.asking import let_in
+from tests.unit.asking import Door, let_in, person
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 CALL = "pbx1:17.0"
@@ -87,13 +89,19 @@ class Recorder:
         await self._take("hang up", channel)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Desk:
     client: httpx.AsyncClient
     database: Database
     seats: SeatService
     live: Live
     pbx: Recorder
+    door: Door
+    sits: dict[int, str] = field(default_factory=dict)
+    """Who is logged in where."""
+
+    async def seat_of(self, user_id: int) -> str | None:
+        return self.sits.get(user_id)
 
     async def post(self, step: str = "", call_id: str = CALL, **body: Any) -> httpx.Response:
         url = f"/api/calls/{quote(call_id, safe='')}/transfer{step}"
@@ -123,11 +131,11 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(router)
-    app.state.transfers = TransferService(database, settings, pbx, live, seats)
-    let_in(app, database, settings)
+    door = let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
-        made = Desk(client, database, seats, live, pbx)
+        made = Desk(client, database, seats, live, pbx, door)
+        app.state.transfers = TransferService(database, settings, pbx, live, seats, made.seat_of)
         async with database.writing() as session:
             session.add(
                 Call(
@@ -160,6 +168,33 @@ async def test_the_pbx_is_told_once_with_the_seats_leg(desk: Desk, kind: str, ta
         noted = (await session.scalars(about)).one()
     assert noted.action == f"call.transfer_{kind}"
     assert "13912345678" not in str(noted.data)
+
+
+STEPS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("", {"kind": "blind", "target": "8002"}),
+    ("/complete", {}),
+    ("/cancel", {}),
+)
+
+
+@pytest.mark.parametrize("sits", [None, "8002"])
+async def test_nobody_sends_on_the_caller_of_anothers_seat(desk: Desk, sits: str | None) -> None:
+    desk.door.who = person("li.na", Role.OPERATOR, user_id=7)
+    if sits is not None:
+        desk.sits[7] = sits
+    for step, body in STEPS:
+        assert code(await desk.post(step, **body)) == (403, "not_your_seat")
+    assert desk.pbx.given == []
+    desk.sits[7] = "8001"
+    assert (await desk.post(kind="blind", target="8002")).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "who", [person("chief", Role.SUPERVISOR), person("machine", Role.OPERATOR, user_id=None)]
+)
+async def test_supervisors_and_machines_send_on_any_caller(desk: Desk, who: Actor) -> None:
+    desk.door.who = who
+    assert (await desk.post(kind="blind", target="8002")).status_code == 202
 
 
 @pytest.mark.parametrize(
