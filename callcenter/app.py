@@ -307,7 +307,7 @@ async def _build(
     state.shift_patterns = PatternService(database, settings)
     state.shift_requests = RequestService(database, shifts)
     state.attendance = AttendanceService(
-        settings, shifts, opening, workdays, AgentPresence(agent_history)
+        settings, shifts, opening, workdays, AgentPresence(agent_history, agents)
     )
     state.rota_import = RotaImport(database, shifts)
     state.rota_feeds = FeedService(database, settings, shifts)

@@ -10,7 +10,7 @@ from callcenter.clock import Clock, utc_now
 from callcenter.config import Settings
 from callcenter.domain.attendance import Attendance, Attended, judge
 from callcenter.domain.rest_rules import split_leave
-from callcenter.domain.shifts import Assignment, next_change
+from callcenter.domain.shifts import Assignment, next_change, on_shift
 from callcenter.domain.workdays import CalendarWarning
 from callcenter.opening.service import OpeningNow, OpeningService
 from callcenter.opening.workdays import WorkdayService
@@ -21,6 +21,18 @@ ATTENDANCE_DAYS_MAX = 31
 
 
 @dataclass(frozen=True, slots=True)
+class Unplanned:
+    """Somebody who is logged in though no shift of theirs runs: early, or still here.
+
+    With the setting `members_by_shift` such a person is offered no calls.
+    """
+
+    user_id: int
+    next_starts: datetime | None
+    """Of their own shifts; None: none begins until the end of tomorrow."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShiftsNow:
     """The line and its people at this moment."""
 
@@ -28,6 +40,8 @@ class ShiftsNow:
     opening: OpeningNow
     expected: Sequence[Attended]
     """Those whose shift at a seat runs, and those on leave instead; by begin and user."""
+    unplanned: Sequence[Unplanned]
+    """By user."""
     on_duty: Sequence[Assignment]
     """Who answers for the line today (`ShiftKind.DUTY`)."""
     covered: int
@@ -66,15 +80,29 @@ class AttendanceService:
         running = [a for a in rota.assignments if a.covers(now)]
         seats = [a for a in running if a.kind.covers]
         standing = rota.standing
+        at_work = on_shift(standing, now)
+        unplanned = [
+            Unplanned(
+                user_id,
+                min(
+                    (a.starts for a in standing if a.user_id == user_id and a.starts > now),
+                    default=None,
+                ),
+            )
+            for user_id in sorted(set(await self._presence.here()) - at_work)
+        ]
         return ShiftsNow(
             now=now,
             opening=opening,
             expected=await self._judged(Rota(seats, rota.leave), now),
+            unplanned=unplanned,
             on_duty=[a for a in standing if not a.kind.covers and a.covers(now)],
-            covered=len({a.user_id for a in standing if a.kind.covers and a.covers(now)}),
+            covered=len(at_work),
             needed=self._shifts.rules.covered if opening.open else 0,
             next_change=next_change(standing, now),
-            names=await self._shifts.names({a.user_id for a in running}),
+            names=await self._shifts.names(
+                {a.user_id for a in running} | {one.user_id for one in unplanned}
+            ),
             warnings=(await self._workdays.status()).warnings,
         )
 

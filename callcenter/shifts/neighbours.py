@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 
 from callcenter.agents.history import AgentHistory
+from callcenter.agents.service import AgentService
 from callcenter.domain.agents import AgentState
 from callcenter.domain.attendance import PresentSpan
 from callcenter.domain.seating import DesiredMember
@@ -18,8 +19,9 @@ INTERVALS_MAX = 100_000
 class AgentPresence:
     """`ports.Presence` over the agents' intervals: whoever is logged in is here, in any state."""
 
-    def __init__(self, history: AgentHistory) -> None:
+    def __init__(self, history: AgentHistory, agents: AgentService) -> None:
         self._history = history
+        self._agents = agents
 
     async def presence(self, user_id: int, start: datetime, end: datetime) -> Sequence[PresentSpan]:
         """See `Presence`; intervals that touch are one span."""
@@ -32,6 +34,12 @@ class AgentPresence:
             else:
                 spans.append((interval.begun_at, interval.ended_at))
         return spans
+
+    async def here(self) -> Collection[int]:
+        """See `Presence`."""
+        await self._agents.load()
+        holders = map(self._agents.at, self._agents.seated())
+        return {user_id for user_id in holders if user_id is not None}
 
 
 class MembersByShift:

@@ -23,3 +23,7 @@ class Presence(Protocol):
     async def presence(self, user_id: int, start: datetime, end: datetime) -> Sequence[PresentSpan]:
         """The spans that share time with ``start … end``; None as an end: still logged in."""
         ...
+
+    async def here(self) -> Collection[int]:
+        """Who is logged in to a seat now."""
+        ...

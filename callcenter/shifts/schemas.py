@@ -433,12 +433,26 @@ class DutyOut(BaseModel):
         )
 
 
+class UnplannedOut(BaseModel):
+    """Somebody who is logged in though no shift of theirs runs: early, or still here."""
+
+    user_id: int
+    name: str
+    next_starts: AwareDatetime | None = Field(
+        description="Of their own shifts; null: none begins until the end of tomorrow."
+    )
+
+
 class ShiftsNowOut(BaseModel):
     """The line and its people at this moment."""
 
     now: AwareDatetime
     opening: OpeningNowOut
     expected: list[AttendedOut] = Field(description="Whose shift runs, and who is on leave.")
+    unplanned: list[UnplannedOut] = Field(
+        description="Logged in without a shift; with the setting members_by_shift they are offered"
+        " no calls."
+    )
     on_duty: list[DutyOut]
     covered: int = Field(description="People on shift, without leave.")
     needed: int = Field(description="0 while the line is closed.")
@@ -452,6 +466,14 @@ class ShiftsNowOut(BaseModel):
             now=now.now,
             opening=OpeningNowOut.model_validate(now.opening),
             expected=[AttendedOut.from_attended(a, now.names) for a in now.expected],
+            unplanned=[
+                UnplannedOut(
+                    user_id=one.user_id,
+                    name=now.names.get(one.user_id, ""),
+                    next_starts=one.next_starts,
+                )
+                for one in now.unplanned
+            ],
             on_duty=[DutyOut.from_assignment(a, now.names) for a in now.on_duty],
             covered=now.covered,
             needed=now.needed,

@@ -78,6 +78,9 @@ class Logins:
         assert first is not None
         self.spans.setdefault(user_id, []).append((first, last))
 
+    async def here(self) -> Collection[int]:
+        return {one for one, spans in self.spans.items() if any(end is None for _, end in spans)}
+
     async def presence(self, user_id: int, start: datetime, end: datetime) -> Sequence[PresentSpan]:
         return [
             span

@@ -15,7 +15,7 @@ from callcenter.domain.ids import Extension
 from callcenter.domain.seating import DesiredMember
 from callcenter.shifts.neighbours import MembersByShift
 from callcenter.shifts.watch import EDGE_SECONDS, ShiftWatch
-from tests.unit.shifts.office import CITY, LI, WANG, ZHAO, Office, office
+from tests.unit.shifts.office import CHEN, CITY, LI, WANG, ZHAO, Office, office
 
 
 async def test_a_night_is_an_entry_of_the_day_that_it_begins_on(desk: Office) -> None:
@@ -326,6 +326,8 @@ async def test_who_should_be_here_and_who_is(desk: Office) -> None:
     await desk.pattern("duty", 0, 24, kind="duty")
     await desk.entry(1, "2026-11-25", "duty")
     desk.logins.add(WANG, "2026-11-25 07:55")
+    desk.logins.add(ZHAO, "2026-11-25 08:10")
+    desk.logins.add(CHEN, "2026-11-24 15:55")
     desk.watch.at("2026-11-25 08:30")
     now = await desk.get("/api/shifts/now")
     assert [(e["name"], e["attendance"], e["needs_attention"]) for e in now["expected"]] == [
@@ -335,6 +337,10 @@ async def test_who_should_be_here_and_who_is(desk: Office) -> None:
     assert now["expected"][1]["late_seconds"] == 1800
     assert (now["covered"], now["needed"], now["opening"]["open"]) == (2, 1, True)
     assert [duty["name"] for duty in now["on_duty"]] == ["班长"]
+    assert now["unplanned"] == [
+        {"user_id": ZHAO, "name": "赵敏", "next_starts": "2026-11-25T08:00:00Z"},
+        {"user_id": CHEN, "name": "陈晨", "next_starts": None},
+    ]
     assert now["next_change"] == "2026-11-25T08:00:00Z"
     assert [w["code"] for w in now["warnings"]] == ["next_year_missing"]
 

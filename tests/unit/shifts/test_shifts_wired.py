@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import select
 
-from callcenter.agents.history import AgentHistory
 from callcenter.agents.models import AgentInterval
 from callcenter.domain.permissions import Role
 from callcenter.shifts.neighbours import AgentPresence
@@ -88,7 +87,7 @@ async def test_presence_is_being_logged_in_whatever_one_does(tmp_path: Path) -> 
                         ended_at=None if last is None else at(last),
                     )
                 )
-        presence = AgentPresence(AgentHistory(app.app.state.database, app.settings))
+        presence = AgentPresence(app.app.state.agent_history, app.app.state.agents)
         assert await presence.presence(7, at(0), at(480)) == [
             (at(0), at(80)),
             (at(120), None),
