@@ -119,6 +119,11 @@ class LeaveRequest(Base):
     decided_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(Text)
 
+    @property
+    def people(self) -> tuple[int, ...]:
+        """Whom it concerns."""
+        return (self.user_id,)
+
 
 class SwapRequest(Base):
     """Somebody asks a colleague to work a shift in their place, perhaps for one of theirs.
@@ -149,6 +154,11 @@ class SwapRequest(Base):
     decided_by: Mapped[str | None] = mapped_column(String(64))
     decided_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(Text)
+
+    @property
+    def people(self) -> tuple[int, ...]:
+        """Whom it concerns."""
+        return (self.user_id, self.partner_id)
 
 
 class RotaFeed(Base):

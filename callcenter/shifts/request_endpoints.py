@@ -1,11 +1,17 @@
-"""``/api/leave`` and ``/api/swaps``."""
+"""``/api/leave`` and ``/api/swaps``.
+
+Both are requests that people make and supervisors decide, so both have the same lists and the same
+decisions; `Desk` is what they share.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, status
+from pydantic import BaseModel
 
 from callcenter.access import Who, requires
 from callcenter.api import Config, Page, encode_cursor
@@ -13,7 +19,6 @@ from callcenter.domain.permissions import Permission
 from callcenter.domain.requests import RequestState, RequestStep
 from callcenter.errors import BadInput
 from callcenter.shifts.common import Cursor, Id, Limit, Me, before_id, problem
-from callcenter.shifts.models import LeaveRequest, SwapRequest
 from callcenter.shifts.request_schemas import DecisionBody, LeaveIn, LeaveOut, SwapIn, SwapOut
 from callcenter.shifts.requests import RequestService
 from callcenter.shifts.service import ShiftService
@@ -26,18 +31,63 @@ _OWN = [requires(Permission.SHIFT_OWN)]
 _WRITE = [requires(Permission.SHIFT_WRITE)]
 
 
+class Row(Protocol):
+    """A request as it is kept."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def people(self) -> tuple[int, ...]:
+        """Whom it concerns."""
+        ...
+
+
+RowT = TypeVar("RowT", bound=Row)
+OutT = TypeVar("OutT", bound=BaseModel)
+Form = Callable[[RowT, Mapping[int, str]], OutT]
+"""How a row is shown, with the names of its people."""
+
+
+class Desk:
+    """Shows requests, one by one and page by page."""
+
+    def __init__(self, request: Request) -> None:
+        self._shifts: ShiftService = request.app.state.shifts
+
+    async def one(self, form: Form[RowT, OutT], row: RowT) -> OutT:
+        """A request."""
+        return form(row, await self._shifts.names(row.people))
+
+    async def page(
+        self, form: Form[RowT, OutT], read: Callable[..., Awaitable[Sequence[RowT]]], place: Place
+    ) -> Page[OutT]:
+        """Those that `read` finds from `place` on."""
+        rows = await read(before_id=place.before_id, limit=place.limit + 1)
+        names = await self._shifts.names({person for row in rows for person in row.people})
+        shown = rows[: place.limit]
+        following = encode_cursor(shown[-1].id) if len(rows) > place.limit else None
+        return Page[OutT](items=[form(row, names) for row in shown], next=following)
+
+
+class Place:
+    """Where in a list somebody is, and how much of it they want."""
+
+    def __init__(self, config: Config, cursor: Cursor = None, limit: Limit = 50) -> None:
+        self.before_id = before_id(cursor)
+        self.limit = min(limit, config.page_size_max)
+
+
 def _requests(request: Request) -> RequestService:
     service: RequestService = request.app.state.shift_requests
     return service
 
 
-def _shifts(request: Request) -> ShiftService:
-    service: ShiftService = request.app.state.shifts
-    return service
-
-
 Requests = Annotated[RequestService, Depends(_requests)]
-Shifts = Annotated[ShiftService, Depends(_shifts)]
+AtDesk = Annotated[Desk, Depends()]
+At = Annotated[Place, Depends()]
 State = Annotated[RequestState | None, Query(description="Only those that stand so.")]
 UserFilter = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Only this person.")]
 
@@ -62,37 +112,18 @@ _SWAP: dict[int | str, dict[str, Any]] = {
 
 @leave_router.get("", summary="Leave, newest first", dependencies=_READ)
 async def list_leave(
-    service: Requests,
-    shifts: Shifts,
-    config: Config,
-    state: State = None,
-    user_id: UserFilter = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
+    service: Requests, desk: AtDesk, place: At, state: State = None, user_id: UserFilter = None
 ) -> Page[LeaveOut]:
     """Everybody's; `state=asked` is what waits for a decision."""
-    limit = min(limit, config.page_size_max)
-    rows = await service.leave_page(
-        before_id=before_id(cursor), user_id=user_id, state=state, limit=limit + 1
-    )
-    return await _leave_page(shifts, rows, limit)
+    read = partial(service.leave_page, user_id=user_id, state=state)
+    return await desk.page(LeaveOut.from_row, read, place)
 
 
 @leave_router.get("/mine", summary="One's own leave", dependencies=_OWN)
-async def my_leave(
-    service: Requests,
-    shifts: Shifts,
-    config: Config,
-    me: Me,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Page[LeaveOut]:
+async def my_leave(service: Requests, desk: AtDesk, place: At, me: Me) -> Page[LeaveOut]:
     """Newest first."""
-    limit = min(limit, config.page_size_max)
-    rows = await service.leave_page(
-        before_id=before_id(cursor), user_id=me, state=None, limit=limit + 1
-    )
-    return await _leave_page(shifts, rows, limit)
+    read = partial(service.leave_page, user_id=me, state=None)
+    return await desk.page(LeaveOut.from_row, read, place)
 
 
 @leave_router.post(
@@ -112,7 +143,7 @@ async def my_leave(
         ),
     },
 )
-async def ask_leave(body: LeaveIn, service: Requests, shifts: Shifts, who: Who) -> LeaveOut:
+async def ask_leave(body: LeaveIn, service: Requests, desk: AtDesk, who: Who) -> LeaveOut:
     """A supervisor decides."""
     user_id = who.user_id if body.user_id is None else body.user_id
     if user_id is None:
@@ -120,7 +151,7 @@ async def ask_leave(body: LeaveIn, service: Requests, shifts: Shifts, who: Who) 
     row = await service.ask_leave(
         user_id, body.first_day, body.last_day, body.kind, body.reason, who=who
     )
-    return await _leave(shifts, row)
+    return await desk.one(LeaveOut.from_row, row)
 
 
 @leave_router.post(
@@ -130,11 +161,11 @@ async def ask_leave(body: LeaveIn, service: Requests, shifts: Shifts, who: Who) 
     responses={**_LEAVE, 403: _OWN_REQUEST},
 )
 async def approve_leave(
-    leave_id: Id, body: DecisionBody, service: Requests, shifts: Shifts, who: Who
+    leave_id: Id, body: DecisionBody, service: Requests, desk: AtDesk, who: Who
 ) -> LeaveOut:
     """The shifts on its days stand aside from now on; see the conflicts for what is not covered."""
     row = await service.decide_leave(leave_id, RequestStep.APPROVE, body.answer, who=who)
-    return await _leave(shifts, row)
+    return await desk.one(LeaveOut.from_row, row)
 
 
 @leave_router.post(
@@ -144,19 +175,19 @@ async def approve_leave(
     responses={**_LEAVE, 403: _OWN_REQUEST},
 )
 async def refuse_leave(
-    leave_id: Id, body: DecisionBody, service: Requests, shifts: Shifts, who: Who
+    leave_id: Id, body: DecisionBody, service: Requests, desk: AtDesk, who: Who
 ) -> LeaveOut:
     """With a word why."""
     row = await service.decide_leave(leave_id, RequestStep.REFUSE, body.answer, who=who)
-    return await _leave(shifts, row)
+    return await desk.one(LeaveOut.from_row, row)
 
 
 @leave_router.post(
     "/{leave_id}/withdraw", summary="Take leave back", dependencies=_OWN, responses=_LEAVE
 )
-async def withdraw_leave(leave_id: Id, service: Requests, shifts: Shifts, who: Who) -> LeaveOut:
+async def withdraw_leave(leave_id: Id, service: Requests, desk: AtDesk, who: Who) -> LeaveOut:
     """Also after approval: the shifts on its days stand again. One's own, or as a planner."""
-    return await _leave(shifts, await service.withdraw_leave(leave_id, who=who))
+    return await desk.one(LeaveOut.from_row, await service.withdraw_leave(leave_id, who=who))
 
 
 # -- swaps ------------------------------------------------------------------------------------
@@ -164,37 +195,18 @@ async def withdraw_leave(leave_id: Id, service: Requests, shifts: Shifts, who: W
 
 @swap_router.get("", summary="Swaps, newest first", dependencies=_READ)
 async def list_swaps(
-    service: Requests,
-    shifts: Shifts,
-    config: Config,
-    state: State = None,
-    user_id: UserFilter = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
+    service: Requests, desk: AtDesk, place: At, state: State = None, user_id: UserFilter = None
 ) -> Page[SwapOut]:
     """Everybody's; `state=accepted` is what waits for a decision."""
-    limit = min(limit, config.page_size_max)
-    rows = await service.swap_page(
-        before_id=before_id(cursor), user_id=user_id, state=state, limit=limit + 1
-    )
-    return await _swap_page(shifts, rows, limit)
+    read = partial(service.swap_page, user_id=user_id, state=state)
+    return await desk.page(SwapOut.from_row, read, place)
 
 
 @swap_router.get("/mine", summary="Swaps that one asked for or is asked for", dependencies=_OWN)
-async def my_swaps(
-    service: Requests,
-    shifts: Shifts,
-    config: Config,
-    me: Me,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Page[SwapOut]:
+async def my_swaps(service: Requests, desk: AtDesk, place: At, me: Me) -> Page[SwapOut]:
     """Newest first."""
-    limit = min(limit, config.page_size_max)
-    rows = await service.swap_page(
-        before_id=before_id(cursor), user_id=me, state=None, limit=limit + 1
-    )
-    return await _swap_page(shifts, rows, limit)
+    read = partial(service.swap_page, user_id=me, state=None)
+    return await desk.page(SwapOut.from_row, read, place)
 
 
 @swap_router.post(
@@ -212,35 +224,37 @@ async def my_swaps(
         ),
     },
 )
-async def ask_swap(body: SwapIn, service: Requests, shifts: Shifts, me: Me, who: Who) -> SwapOut:
+async def ask_swap(body: SwapIn, service: Requests, desk: AtDesk, me: Me, who: Who) -> SwapOut:
     """The colleague accepts or declines, then a supervisor decides."""
-    return await _swap(shifts, await service.ask_swap(body.to_domain(), user_id=me, who=who))
+    return await desk.one(
+        SwapOut.from_row, await service.ask_swap(body.to_domain(), user_id=me, who=who)
+    )
 
 
 @swap_router.post("/{swap_id}/accept", summary="Accept a swap", dependencies=_OWN, responses=_SWAP)
-async def accept_swap(swap_id: Id, service: Requests, shifts: Shifts, me: Me, who: Who) -> SwapOut:
+async def accept_swap(swap_id: Id, service: Requests, desk: AtDesk, me: Me, who: Who) -> SwapOut:
     """By the colleague who is asked."""
     row = await service.answer_swap(swap_id, RequestStep.ACCEPT, user_id=me, who=who)
-    return await _swap(shifts, row)
+    return await desk.one(SwapOut.from_row, row)
 
 
 @swap_router.post(
     "/{swap_id}/decline", summary="Decline a swap", dependencies=_OWN, responses=_SWAP
 )
-async def decline_swap(swap_id: Id, service: Requests, shifts: Shifts, me: Me, who: Who) -> SwapOut:
+async def decline_swap(swap_id: Id, service: Requests, desk: AtDesk, me: Me, who: Who) -> SwapOut:
     """By the colleague who is asked."""
     row = await service.answer_swap(swap_id, RequestStep.DECLINE, user_id=me, who=who)
-    return await _swap(shifts, row)
+    return await desk.one(SwapOut.from_row, row)
 
 
 @swap_router.post(
     "/{swap_id}/withdraw", summary="Take a swap back", dependencies=_OWN, responses=_SWAP
 )
-async def withdraw_swap(
-    swap_id: Id, service: Requests, shifts: Shifts, me: Me, who: Who
-) -> SwapOut:
+async def withdraw_swap(swap_id: Id, service: Requests, desk: AtDesk, me: Me, who: Who) -> SwapOut:
     """By the one who asked, until it is decided."""
-    return await _swap(shifts, await service.withdraw_swap(swap_id, user_id=me, who=who))
+    return await desk.one(
+        SwapOut.from_row, await service.withdraw_swap(swap_id, user_id=me, who=who)
+    )
 
 
 @swap_router.post(
@@ -258,11 +272,11 @@ async def withdraw_swap(
     },
 )
 async def approve_swap(
-    swap_id: Id, body: DecisionBody, service: Requests, shifts: Shifts, who: Who
+    swap_id: Id, body: DecisionBody, service: Requests, desk: AtDesk, who: Who
 ) -> SwapOut:
     """The rota is changed at once."""
     row = await service.decide_swap(swap_id, RequestStep.APPROVE, body.answer, who=who)
-    return await _swap(shifts, row)
+    return await desk.one(SwapOut.from_row, row)
 
 
 @swap_router.post(
@@ -272,34 +286,8 @@ async def approve_swap(
     responses={**_SWAP, 403: _OWN_REQUEST},
 )
 async def refuse_swap(
-    swap_id: Id, body: DecisionBody, service: Requests, shifts: Shifts, who: Who
+    swap_id: Id, body: DecisionBody, service: Requests, desk: AtDesk, who: Who
 ) -> SwapOut:
     """With a word why."""
     row = await service.decide_swap(swap_id, RequestStep.REFUSE, body.answer, who=who)
-    return await _swap(shifts, row)
-
-
-async def _leave(shifts: ShiftService, row: LeaveRequest) -> LeaveOut:
-    return LeaveOut.from_row(row, await shifts.names((row.user_id,)))
-
-
-async def _swap(shifts: ShiftService, row: SwapRequest) -> SwapOut:
-    return SwapOut.from_row(row, await shifts.names((row.user_id, row.partner_id)))
-
-
-async def _leave_page(
-    shifts: ShiftService, rows: Sequence[LeaveRequest], limit: int
-) -> Page[LeaveOut]:
-    names = await shifts.names({row.user_id for row in rows})
-    items = [LeaveOut.from_row(row, names) for row in rows[:limit]]
-    following = encode_cursor(items[-1].id) if len(rows) > limit else None
-    return Page[LeaveOut](items=items, next=following)
-
-
-async def _swap_page(
-    shifts: ShiftService, rows: Sequence[SwapRequest], limit: int
-) -> Page[SwapOut]:
-    names = await shifts.names({person for row in rows for person in (row.user_id, row.partner_id)})
-    items = [SwapOut.from_row(row, names) for row in rows[:limit]]
-    following = encode_cursor(items[-1].id) if len(rows) > limit else None
-    return Page[SwapOut](items=items, next=following)
+    return await desk.one(SwapOut.from_row, row)
