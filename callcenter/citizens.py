@@ -20,7 +20,9 @@ from callcenter.access import actor_of, present_actor
 from callcenter.domain.masking import (
     NAME_FIELDS,
     NUMBER_FIELDS,
+    PARTY_FIELDS,
     hide_field,
+    is_extension,
     map_citizen_fields,
     mask_field,
     mask_number,
@@ -49,6 +51,11 @@ def shown_number(number: str, *, confidential: bool = False) -> str:
     return _shown("caller_number", number, confidential)
 
 
+def shown_party(party: str, *, confidential: bool = False) -> str:
+    """A seat, or the outside number that a call reached as the one who asks may see it."""
+    return _shown("seat", party, confidential)
+
+
 def shown_data(data: Mapping[str, Any], *, confidential: bool) -> dict[str, Any]:
     """JSON values, such as a step of a history, as the one who asks may see them."""
     made = map_citizen_fields(data, lambda name, value: _shown(name, value, confidential))
@@ -71,7 +78,8 @@ class AboutCitizen(BaseModel):
 
     @model_validator(mode="after")
     def _as_allowed(self) -> Self:
-        for name in (NUMBER_FIELDS | NAME_FIELDS) & type(self).model_fields.keys():
+        fields = NUMBER_FIELDS | NAME_FIELDS | PARTY_FIELDS
+        for name in fields & type(self).model_fields.keys():
             value = getattr(self, name)
             if isinstance(value, str):
                 setattr(self, name, _shown(name, value, self.confidential))
@@ -95,10 +103,12 @@ class Citizens:
         """Whether confidential cases may not be found by their citizen's number."""
         return not self._who.may(Permission.CASE_CONFIDENTIAL)
 
-    def may_search(self, number: str | None) -> None:
-        """`Forbidden` ``citizen_hidden`` if a list is to be narrowed to `number` and whole numbers
-        may not be seen: trying numbers one by one would tell the hidden digits."""
-        if number is not None and not self._who.may(Permission.NUMBER_SEE):
+    def may_search(self, number: str | None, party: str | None = None) -> None:
+        """`Forbidden` ``citizen_hidden`` if a list is to be narrowed to `number`, or to a `party`
+        that is no seat, and whole numbers may not be seen: trying numbers one by one would tell
+        the hidden digits."""
+        asked = number is not None or (party is not None and not is_extension(party))
+        if asked and not self._who.may(Permission.NUMBER_SEE):
             raise citizen_hidden("search by a citizen's number")
 
     async def may_listen(self, call_id: str) -> None:

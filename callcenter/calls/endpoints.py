@@ -93,7 +93,7 @@ async def list_calls(
 ) -> Page[CallOut]:
     """Filters narrow together. By `caller`, calls of confidential cases are left out for those who
     may not see them: a page may be short, and still have a `next`."""
-    citizens.may_search(caller)
+    citizens.may_search(caller, seat)
     wanted = CallFilter(
         direction=direction.value if direction else None,
         outcome=outcome.value if outcome else None,

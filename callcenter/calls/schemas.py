@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from callcenter.citizens import AboutCitizen, shown_number
+from callcenter.citizens import AboutCitizen, shown_number, shown_party
 from callcenter.domain.ledger import (
     Direction,
     EndedBy,
@@ -17,6 +17,7 @@ from callcenter.domain.ledger import (
     Via,
     VisitEnd,
 )
+from callcenter.domain.masking import PARTY_FIELDS
 
 _CALL = "pbx1:1795407499.12"
 CALL_EXAMPLE: dict[str, JsonValue] = {
@@ -127,9 +128,11 @@ class CallOut(AboutCitizen):
 
     @model_validator(mode="after")
     def _called_as_allowed(self) -> Self:
-        # Of a call that we made, the citizen is the one who was called.
+        # Of a call that we made, or tried to, the citizen is the one who was called.
         if self.direction is Direction.OUTBOUND:
             self.called_number = shown_number(self.called_number, confidential=self.confidential)
+        elif self.direction is Direction.INTERNAL:
+            self.called_number = shown_party(self.called_number, confidential=self.confidential)
         return self
 
 
@@ -236,3 +239,11 @@ class CallDetailOut(CallOut):
     recordings: list[RecordingOfCall]
     voice_messages: list[MessageOfCall]
     ratings: list[RatingOut]
+
+    @model_validator(mode="after")
+    def _parties_as_allowed(self) -> Self:
+        for part in (*self.rings, *self.talks, *self.transfers, *self.ratings):
+            for name in PARTY_FIELDS & type(part).model_fields.keys():
+                shown = shown_party(getattr(part, name), confidential=self.confidential)
+                setattr(part, name, shown)
+        return self

@@ -132,7 +132,7 @@ async def list_cases(
 ) -> Page[CaseOut]:
     """Filters narrow together. The list by `call_id` has one case at most. By `caller`, cases that
     are confidential are found by those alone who may see them."""
-    citizens.may_search(caller)
+    citizens.may_search(caller, seat)
     wanted = CaseFilter(
         confidential=False if caller is not None and citizens.hide_confidential else None,
         number=number,

@@ -90,6 +90,18 @@ async def confidential_calls(session: AsyncSession, call_ids: Collection[str]) -
     return found
 
 
+async def confidential_numbers(session: AsyncSession, numbers: Collection[str]) -> set[str]:
+    """Those of the cases `numbers` that are confidential."""
+    wanted = sorted(set(numbers))
+    found: set[str] = set()
+    for start in range(0, len(wanted), CHUNK):
+        statement = select(Case.number).where(
+            Case.number.in_(wanted[start : start + CHUNK]), Case.confidential
+        )
+        found.update(await session.scalars(statement))
+    return found
+
+
 async def counts_by_call(session: AsyncSession) -> dict[str, int]:
     """How many cases each call has."""
     statement = select(Case.call_id, func.count()).group_by(Case.call_id)

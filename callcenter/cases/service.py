@@ -177,11 +177,19 @@ class CaseService:
             return await repository.counts_by_call(session)
 
     async def confidential_calls(self, call_ids: Collection[str]) -> frozenset[str]:
-        """Those of `call_ids` whose case hides its citizen."""
+        """Those of `call_ids` whose case hides its citizen: the case that the call opened or, of
+        one that a seat made, the case that it is about."""
         if not call_ids:
             return frozenset()
         async with self._database.reading() as session:
-            return frozenset(await repository.confidential_calls(session, call_ids))
+            found = await repository.confidential_calls(session, call_ids)
+            about = {
+                call.id: call.case_number
+                for call in (await call_rows(session, call_ids)).values()
+                if call.case_number
+            }
+            secret = await repository.confidential_numbers(session, about.values())
+        return frozenset(found | {call for call, case in about.items() if case in secret})
 
     async def is_confidential(self, number: str) -> bool:
         """Whether the case hides its citizen; `NotFound` ``case_not_found``."""

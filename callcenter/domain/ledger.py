@@ -137,6 +137,16 @@ class CallRow:
     case_number: str = ""
     """Of an outbound call: the case that it is about, '' if none was named."""
 
+    @property
+    def citizen_number(self) -> str:
+        """The citizen's, whichever side he is on."""
+        return self.called_number if self.direction is Direction.OUTBOUND else self.caller_number
+
+    @property
+    def own_seat(self) -> str:
+        """The seat that talked last or, of an outbound call, that made it."""
+        return self.caller_number if self.direction is Direction.OUTBOUND else self.seat
+
 
 @dataclass(frozen=True, slots=True)
 class QueueVisitRow:

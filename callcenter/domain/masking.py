@@ -23,6 +23,10 @@ NUMBER_FIELDS = frozenset({"caller_number", "contact_number"})
 NAME_FIELDS = frozenset({"caller_name", "citizen_name", "address"})
 """Those that say in other ways who the citizen is."""
 
+PARTY_FIELDS = frozenset({"seat", "first_seat", "from_seat", "target"})
+"""Those that name a seat or, of a call to the telephone network, the number that was reached: a
+citizen's, or some official's mobile phone."""
+
 
 def mask_number(number: str) -> str:
     """`number` with its middle hidden; short ones wholly. The empty one stays empty."""
@@ -43,12 +47,23 @@ def mask_field(name: str, value: str) -> str:
     """What somebody who may not see whole numbers sees of the field `name`."""
     if name in NUMBER_FIELDS:
         return mask_number(value)
-    return mask_text(value) if name == "caller_name" else value
+    return mask_text(value) if name == "caller_name" or name in PARTY_FIELDS else value
 
 
 def hide_field(name: str, value: str) -> str:
-    """What is left of the field `name` when nobody may know who the citizen is: nothing."""
+    """What is left of the field `name` when nobody may know who the citizen is: nothing, or the
+    seat."""
+    if name in PARTY_FIELDS:
+        return value if is_extension(value) else ""
     return "" if name in NUMBER_FIELDS or name in NAME_FIELDS else value
+
+
+def is_extension(party: str) -> bool:
+    """Whether `party` is too short to be anybody's number: a seat, a queue, or nothing."""
+    return mask_text(party) == party
+
+
+_FIELDS = NUMBER_FIELDS | NAME_FIELDS | PARTY_FIELDS
 
 
 def map_citizen_fields(data: Any, change: Callable[[str, str], str], name: str = "") -> Any:
@@ -56,9 +71,7 @@ def map_citizen_fields(data: Any, change: Callable[[str, str], str], name: str =
     any depth, below a citizen's field."""
     if isinstance(data, dict):
         return {
-            key: map_citizen_fields(
-                value, change, key if key in NUMBER_FIELDS or key in NAME_FIELDS else name
-            )
+            key: map_citizen_fields(value, change, key if key in _FIELDS else name)
             for key, value in data.items()
         }
     if isinstance(data, list):

@@ -235,9 +235,9 @@ def _recording(media: Media, call: CallRow | None, confidential: bool) -> Record
         call_id=media.call_id,
         started_at=media.started_at,
         expected_ms=media.expected_ms,
-        caller_number=call.caller_number if call else None,
+        caller_number=call.citizen_number if call else None,
         queue=call.queue if call else None,
-        seat=call.seat if call else None,
+        seat=call.own_seat if call else None,
         audio=f"{PREFIX}/{media.id}/audio" if media.audible else None,
     )
 

@@ -75,9 +75,11 @@ class RecordingOut(AudioFacts, AboutCitizen):
     call_id: str
     started_at: AwareDatetime = Field(description="When the caller was first put through.")
     expected_ms: int | None = Field(description="How long the caller was bridged.")
-    caller_number: str | None = Field(description="Null while the ledger is rebuilt.")
+    caller_number: str | None = Field(
+        description="The citizen's, whoever called. Null while the ledger is rebuilt."
+    )
     queue: str | None
-    seat: str | None = Field(description="The seat that talked last.")
+    seat: str | None = Field(description="Who talked last; of a call that a seat made, that seat.")
     audio: str | None = Field(description="Where to listen; null if there is nothing to hear.")
 
 

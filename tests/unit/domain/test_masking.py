@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callcenter.domain.masking import (
+    PARTY_FIELDS,
     hide_field,
     map_citizen_fields,
     mask_field,
@@ -49,6 +50,16 @@ def test_a_number_in_a_name_is_masked_and_other_digits_are_not() -> None:
     assert mask_text("窗口 12 号") == "窗口 12 号"
     assert mask_field("caller_name", "+8613800138000") == "+861******8000"
     assert mask_field("citizen_name", "王女士") == "王女士"
+
+
+def test_a_number_in_the_place_of_a_seat_is_masked_and_a_seat_is_not() -> None:
+    for name in PARTY_FIELDS:
+        assert mask_field(name, "8001") == hide_field(name, "8001") == "8001"
+        assert mask_field(name, "13800138000") == "138****8000"
+        assert hide_field(name, "13800138000") == ""
+    assert map_citizen_fields({"talk": [{"seat": "02161234567"}]}, mask_field) == {
+        "talk": [{"seat": "021****4567"}]
+    }
 
 
 def test_every_depth_of_a_history_is_reached() -> None:
