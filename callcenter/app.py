@@ -47,6 +47,7 @@ import callcenter.voicemail.endpoints
 from callcenter.agents.break_reasons import BreakReasons
 from callcenter.agents.history import AgentHistory
 from callcenter.agents.neighbours import QueueCodes, UsersAsAgents
+from callcenter.agents.planning import AgentPlanning
 from callcenter.agents.service import AgentService
 from callcenter.api import error_body, install_error_handlers
 from callcenter.asterisk.agent_link import AgentLink
@@ -312,7 +313,12 @@ async def _build(
     state.rota_import = RotaImport(database, shifts)
     state.rota_feeds = FeedService(database, settings, shifts)
     state.forecast = ForecastService(
-        settings, Arrivals(database, settings.first_seat), opening, shifts
+        settings,
+        Arrivals(database, settings.first_seat),
+        opening,
+        shifts,
+        AgentPlanning(database, settings),
+        queues,
     )
     shift_watch = ShiftWatch(settings, shifts, broadcast.publish)
     members = (

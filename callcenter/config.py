@@ -303,6 +303,18 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+    forecast_within_seconds: float = Field(
+        15.0, ge=0, le=600, description="GB/T 33358-2016; a queue has its own service level."
+    )
+    forecast_within_share: float = Field(
+        0.80, gt=0, lt=1, description="To be answered within it; the trade's usual share."
+    )
+    forecast_connect_share: float = Field(
+        0.95, gt=0, lt=1, description="To be answered at all: GB/T 33358-2016."
+    )
+    forecast_wrap_up_days: int = Field(
+        14, ge=1, le=92, description="Wrap-up is measured over so many: enough, and recent."
+    )
 
     @field_validator("trunk_match")
     @classmethod

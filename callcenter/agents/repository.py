@@ -101,6 +101,28 @@ async def intervals(
     ]
 
 
+async def ended_of_state(
+    session: AsyncSession, state: AgentState, begin: datetime, end: datetime
+) -> Sequence[Interval]:
+    """Those of `state` that began within [begin, end) and have ended, in no order."""
+    query = select(
+        AgentInterval.user_id,
+        AgentInterval.seat,
+        AgentInterval.reason,
+        AgentInterval.begun_at,
+        AgentInterval.ended_at,
+    ).where(
+        AgentInterval.begun_at >= begin,
+        AgentInterval.begun_at < end,
+        AgentInterval.ended_at.is_not(None),
+        AgentInterval.state == state.value,
+    )
+    return [
+        Interval(row.user_id, row.seat, state, row.reason, row.begun_at, row.ended_at)
+        for row in await session.execute(query)
+    ]
+
+
 # -- facts of the ledger ---------------------------------------------------------------------
 
 
@@ -128,6 +150,14 @@ async def skills(session: AsyncSession, user_ids: Collection[int]) -> dict[int, 
     query = select(AgentSkill).where(AgentSkill.user_id.in_(user_ids)).order_by(AgentSkill.queue)
     found: dict[int, dict[str, int]] = {}
     for row in (await session.execute(query)).scalars():
+        found.setdefault(row.user_id, {})[row.queue] = row.level
+    return found
+
+
+async def all_skills(session: AsyncSession) -> dict[int, dict[str, int]]:
+    """Levels by agent and queue, of everybody who has any."""
+    found: dict[int, dict[str, int]] = {}
+    for row in (await session.execute(select(AgentSkill))).scalars():
         found.setdefault(row.user_id, {})[row.queue] = row.level
     return found
 

@@ -8,11 +8,14 @@ guess.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
+from itertools import groupby
 
+from callcenter.domain.shifts import Assignment
 from callcenter.domain.staffing import HALF_HOURS
 from callcenter.domain.workdays import DayKind, Workdays
 
@@ -114,3 +117,50 @@ def _mean_talk(sums: Iterable[HalfHourSums]) -> float | None:
         talked += one.talk_seconds
         answered += one.answered
     return talked / answered if answered else None
+
+
+def fewest_people(
+    assignments: Iterable[Assignment],
+    slots: Sequence[tuple[datetime, datetime]],
+    groups_of: Mapping[int, Collection[str]],
+    groups_of_others: Collection[str],
+) -> Mapping[str, Sequence[int]]:
+    """For each group, the fewest people on a shift at a seat at any moment of each slot.
+
+    `slots` are begin and end, in order and not overlapping. `groups_of` says by user id which
+    groups somebody counts in; whoever is not named counts in `groups_of_others`. Somebody with two
+    shifts at once is one person; who has several groups counts in each of them.
+    """
+    edges: list[tuple[datetime, int, int]] = []
+    for one in assignments:
+        if one.kind.covers and one.starts < one.ends:
+            edges += [(one.starts, one.user_id, 1), (one.ends, one.user_id, -1)]
+    edges.sort()
+    moments = [(at, list(many)) for at, many in groupby(edges, key=lambda edge: edge[0])]
+    shifts: Counter[int] = Counter()
+    people: Counter[str] = Counter()
+    names = {*groups_of_others, *(group for groups in groups_of.values() for group in groups)}
+    fewest: dict[str, list[int]] = {name: [] for name in names}
+
+    def pass_moment(place: int) -> None:
+        for _, user_id, step in moments[place][1]:
+            before = shifts[user_id] > 0
+            shifts[user_id] += step
+            change = (shifts[user_id] > 0) - before
+            for group in groups_of.get(user_id, groups_of_others) if change else ():
+                people[group] += change
+
+    place = 0
+    for starts, ends in slots:
+        while place < len(moments) and moments[place][0] <= starts:
+            pass_moment(place)
+            place += 1
+        least = dict(people)
+        while place < len(moments) and moments[place][0] < ends:
+            pass_moment(place)
+            place += 1
+            for group in least:
+                least[group] = min(least[group], people[group])
+        for name in names:
+            fewest[name].append(least.get(name, 0))
+    return fewest

@@ -260,7 +260,9 @@ def with_shrinkage(seats: int, shrinkage: float) -> int:
 def mean_patience(waited_seconds: float, gave_up: int) -> float | None:
     """Mean patience, from all waits together and how many of them were given up.
 
-    The maximum-likelihood estimate for exponential patience: those who were answered show only
-    that their patience lasted longer. None if nobody gave up.
+    Censored estimate: whoever was answered, or left in another way than by giving up, shows only
+    that his patience lasted at least as long as he waited. For exponential patience the
+    maximum-likelihood estimate from such data is all waiting, of everybody, over the number who
+    gave up; the mean wait of those who gave up alone would be far too short. None if nobody did.
     """
     return waited_seconds / gave_up if gave_up else None

@@ -1,9 +1,12 @@
-"""The staffing forecast: calls expected, seats needed, and what the rota gives, by half-hour.
+"""The staffing forecast: calls expected, people needed, and what the rota gives, by half-hour; for
+the whole line, and for each queue with the people who have its skill.
 
-History is whole days before today, from the first call on. Handle time is talk plus wrap-up. The
-seats for the share within the time are reckoned by Erlang C, those for the connect rate by Erlang
-A with the patience that callers showed (`domain.staffing`); people on the rota are more than seats
-by the shrinkage. While the line is open it needs at least as many as the rules of the rota say.
+History is whole days before today, from the first call on. Handle time is talk, from the ledger,
+plus wrap-up, from the agents' intervals; patience is estimated from all waits; for each of them the
+answer says whether it was measured (`domain.handling`). The line's need is that of one pool, in
+which everybody takes every call; a queue's is its own, and whoever has several skills is counted in
+each of his queues. So the queues do not add up to the line: the line is what a well-mixed team
+needs at least, the queues what each of them would need alone.
 
 Reckoning runs in a thread: a large centre's month takes seconds.
 """
@@ -11,18 +14,20 @@ Reckoning runs in a thread: a large centre's month takes seconds.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from callcenter.calls.arrivals import Arrivals, HalfHour
+from callcenter.agents.planning import AgentPlanning
+from callcenter.calls.arrivals import Arrivals
 from callcenter.clock import Clock, utc_now
 from callcenter.config import Settings
-from callcenter.domain.forecast import Basis, Expected, Forecast, HalfHourSums
-from callcenter.domain.shifts import Cover
+from callcenter.domain.forecast import Forecast, fewest_people
+from callcenter.domain.handling import Measure, Source, best_mean, best_patience
+from callcenter.domain.queues import QueuePlan
+from callcenter.domain.shifts import Assignment
 from callcenter.domain.staffing import (
     Demand,
     SeatsNeeded,
@@ -30,80 +35,83 @@ from callcenter.domain.staffing import (
     Target,
     by_erlang_a,
     by_erlang_c,
-    mean_patience,
     seats_needed,
-    with_shrinkage,
 )
-from callcenter.domain.workdays import CalendarWarning, days_between
-from callcenter.errors import BadInput
+from callcenter.domain.workdays import CalendarWarning, Workdays, days_between
+from callcenter.errors import BadInput, NotFound
+from callcenter.forecast.history import (
+    LINE,
+    HistoryReader,
+    QueueHistory,
+    half_hour_index,
+    midnight,
+    of_queue,
+)
+from callcenter.forecast.reckoning import Basics, Interval, Slot, reckon
 from callcenter.opening.service import OpeningService
+from callcenter.queues.service import QueueService
 from callcenter.shifts.service import ShiftService, check_range
 
 T = TypeVar("T")
 
 FORECAST_DAYS_MAX = 31
 GAVE_UP_ENOUGH = 30
-"""So many who gave up show how patient callers are; until then the setting is taken."""
+"""So many who gave up show how patient callers are; fewer take the line's, or the setting."""
+WRAP_UPS_ENOUGH = 30
+"""So many wrap-ups make a mean of their own: it is then right to a fifth (one standard error, of
+times that spread as widely as exponential ones)."""
+ANSWERED_ENOUGH = 1
+"""One talk is better than none: the half-hours take their own mean as soon as it stands."""
 _HALF_HOUR = timedelta(minutes=30)
+_DAY = timedelta(days=1)
 
 
-class Staffing(StrEnum):
-    """The rota against what is needed."""
+@dataclass(frozen=True, slots=True)
+class TargetWanted:
+    """What callers should get; None takes the setting, or the queue's own service level."""
 
-    CLOSED = "closed"
-    """The line is closed: nobody is needed."""
-    UNKNOWN = "unknown"
-    """Open, and there is no history to reckon with."""
-    SHORT = "short"
-    ENOUGH = "enough"
-    SPARE = "spare"
-    """More than needed."""
+    within_seconds: float | None = None
+    within_share: float | None = None
+    connect_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """How a forecast is to be made; None takes the setting."""
 
-    target: Target
+    target: TargetWanted = TargetWanted()
     weeks: int | None = None
     patience_seconds: float | None = None
     shrinkage: float | None = None
+    queues: Collection[str] | None = None
+    """Besides the whole line; None: every enabled one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """One half-hour."""
+class LineForecast:
+    """One queue's half-hours, or the whole line's, and what they stand on."""
 
-    starts: datetime
-    day: date
-    basis: Basis
-    based_on_days: int
-    calls: float
-    handle_seconds: float | None
-    erlangs: float
-    needed: SeatsNeeded
-    needed_seats: int
-    """For both targets, and at least the cover that the line needs while it is open."""
-    needed_people: int
-    """On the rota, with shrinkage."""
-    rostered: int
-    """The fewest at any moment of it, without those on leave."""
-    staffing: Staffing
-    expected: Service | None
-    """By Erlang A, from the people that the rota gives; None without calls."""
+    queue: str | None
+    """None: the whole line."""
+    name: str
+    target: Target
+    talk: Measure | None
+    """Mean of all its talks; None: nobody was ever answered."""
+    wrap_up: Measure
+    patience: Measure
+    intervals: Sequence[Interval]
 
 
 @dataclass(frozen=True, slots=True)
 class StaffingForecast:
-    """A forecast, and what it stands on."""
+    """A forecast."""
 
-    intervals: Sequence[Interval]
+    overall: LineForecast
+    queues: Sequence[LineForecast]
+    """By code."""
     history_from: date
     history_to: date
     """Included; before `history_from`: there is none."""
-    patience_seconds: float
-    patience_measured: bool
-    """False: by the request or the setting, as too few have given up."""
     shrinkage: float
     warnings: Sequence[CalendarWarning]
 
@@ -119,14 +127,17 @@ class Reckoned:
 
 
 @dataclass(frozen=True, slots=True)
-class _Slot:
-    """One half-hour to be reckoned."""
+class _Question:
+    """What is known of the days that are forecast."""
 
-    starts: datetime
-    day: date
-    expected: Expected
-    open: bool
-    rostered: int
+    days: Sequence[date]
+    moments: Sequence[tuple[datetime, datetime]]
+    """When the line is open."""
+    shifts: Sequence[Assignment]
+    groups: Mapping[int, Collection[str]]
+    """By user id the names of the lines that he counts in."""
+    others: Collection[str]
+    workdays: Workdays
 
 
 class ForecastService:
@@ -138,60 +149,85 @@ class ForecastService:
         arrivals: Arrivals,
         opening: OpeningService,
         shifts: ShiftService,
+        agents: AgentPlanning,
+        queues: QueueService,
         clock: Clock = utc_now,
     ) -> None:
         self._zone = ZoneInfo(settings.time_zone)
-        self._weeks = settings.forecast_weeks
-        self._patience = settings.forecast_patience_seconds
-        self._shrinkage = settings.forecast_shrinkage
-        self._wrap_up = settings.queue_wrapup_seconds
-        self._arrivals = arrivals
+        self._settings = settings
+        self._history = HistoryReader(arrivals, agents, self._zone, settings.forecast_wrap_up_days)
         self._opening = opening
         self._shifts = shifts
+        self._agents = agents
+        self._queues = queues
         self._clock = clock
 
     async def forecast(self, first: date, last: date, wanted: Wanted) -> StaffingForecast:
         """The half-hours of the days ``first … last``; `BadInput` ``bad_range``,
-        ``load_too_high``."""
+        ``load_too_high``; `NotFound` ``queue_not_found``."""
         check_range(first, last, FORECAST_DAYS_MAX)
+        plans = await self._wanted_queues(wanted.queues)
         today = self._clock().astimezone(self._zone).date()
-        begin = today - timedelta(weeks=wanted.weeks or self._weeks)
-        start, end = self._midnight(begin), self._midnight(today)
-        workdays = (await self._opening.days()).workdays
-        half_hours = await self._arrivals.half_hours(start, end)
-        waiting = await self._arrivals.waiting(start, end)
-        measured = max(mean_patience(waiting.waited_seconds, waiting.gave_up) or 0.0, 1.0)
-        is_measured = wanted.patience_seconds is None and waiting.gave_up >= GAVE_UP_ENOUGH
-        patience = measured if is_measured else wanted.patience_seconds or self._patience
-        shrinkage = self._shrinkage if wanted.shrinkage is None else wanted.shrinkage
-        begin = self._day(half_hours[0].starts) if half_hours else today
-        history = list(days_between(begin, today - timedelta(days=1)))
-        cover = await self._shifts.cover(
-            self._midnight(first), self._midnight(last + timedelta(days=1))
-        )
-        moments = await self._opening.open_moments(first, last)
+        begin = today - timedelta(weeks=wanted.weeks or self._settings.forecast_weeks)
+        past = await self._history.read(begin, today)
+        usual, by_queue = await self._agents.wrap_up_seconds()
+        shrinkage = self._settings.forecast_shrinkage
+        if wanted.shrinkage is not None:
+            shrinkage = wanted.shrinkage
+        question = await self._question(first, last)
 
-        def work() -> list[Interval]:
-            made = Forecast(self._sums(half_hours), history, workdays)
-            slots = self._slots(made, first, last, moments, cover)
-            return self._reckon(slots, wanted.target, patience, shrinkage)
+        def work() -> list[LineForecast]:
+            histories = past.made(self._zone)
+            rostered = self._rostered(question)
+            lines = []
+            for plan in (None, *plans):
+                name = LINE if plan is None else plan.code
+                basics = self._basics(
+                    plan,
+                    of_queue(histories, name),
+                    histories[LINE],
+                    by_queue.get(name, usual),
+                    wanted,
+                    shrinkage,
+                )
+                made = Forecast(of_queue(histories, name).half_hours, past.days, question.workdays)
+                slots = self._slots(made, question, rostered.get(name))
+                lines.append(_line(plan, basics, reckon(slots, basics)))
+            return lines
 
+        overall, *queues = await _in_thread(work)
         return StaffingForecast(
-            intervals=await _in_thread(work),
-            history_from=begin,
-            history_to=today - timedelta(days=1),
-            patience_seconds=patience,
-            patience_measured=is_measured,
+            overall=overall,
+            queues=queues,
+            history_from=past.first,
+            history_to=past.last,
             shrinkage=shrinkage,
-            warnings=workdays.warnings(today),
+            warnings=question.workdays.warnings(today),
+        )
+
+    def target(self, wanted: TargetWanted, plan: QueuePlan | None = None) -> Target:
+        """What callers should get, of the whole line or of one queue."""
+        settings = self._settings
+        seconds = settings.forecast_within_seconds
+        if plan is not None:
+            seconds = float(plan.service_level_seconds)
+        return Target(
+            seconds if wanted.within_seconds is None else wanted.within_seconds,
+            wanted.within_share or settings.forecast_within_share,
+            wanted.connect_share or settings.forecast_connect_share,
         )
 
     async def reckon(
-        self, demand: Demand, target: Target, seats: int | None, patience_seconds: float | None
+        self,
+        demand: Demand,
+        wanted: TargetWanted,
+        seats: int | None,
+        patience_seconds: float | None,
     ) -> Reckoned:
         """One load by both models, for `seats` or as many as it needs; `BadInput`
         ``load_too_high``."""
-        patience = patience_seconds or self._patience
+        patience = patience_seconds or self._settings.forecast_patience_seconds
+        target = self.target(wanted)
 
         def work() -> Reckoned:
             needed = seats_needed(demand, target, patience)
@@ -205,110 +241,96 @@ class ForecastService:
 
         return await _in_thread(work)
 
-    def _slots(
+    # -- inside -------------------------------------------------------------------------------
+
+    async def _wanted_queues(self, codes: Collection[str] | None) -> Sequence[QueuePlan]:
+        plans = {plan.code: plan for plan in await self._queues.plans()}
+        if codes is None:
+            return [plan for plan in plans.values() if plan.enabled]
+        for code in codes:
+            if code not in plans:
+                raise NotFound(f"there is no queue {code}", code="queue_not_found", queue=code)
+        return [plans[code] for code in sorted(set(codes))]
+
+    async def _question(self, first: date, last: date) -> _Question:
+        # A shift of the day before may still run.
+        rota = await self._shifts.rota(first - _DAY, last)
+        skills = await self._agents.queues_of()
+        return _Question(
+            days=list(days_between(first, last)),
+            moments=await self._opening.open_moments(first, last),
+            shifts=rota.standing,
+            groups={user_id: (LINE, *queues) for user_id, queues in skills.items()},
+            others=(LINE, self._agents.main),
+            workdays=(await self._opening.days()).workdays,
+        )
+
+    def _basics(
         self,
-        made: Forecast,
-        first: date,
-        last: date,
-        moments: Sequence[tuple[datetime, datetime]],
-        cover: Sequence[Cover],
-    ) -> list[_Slot]:
-        slots = []
-        piece, span = 0, 0
-        for day in days_between(first, last):
-            expected = made.day(day)
-            starts, ends = self._midnight(day), self._midnight(day + timedelta(days=1))
+        plan: QueuePlan | None,
+        own: QueueHistory,
+        overall: QueueHistory,
+        set_wrap_up: float,
+        wanted: Wanted,
+        shrinkage: float,
+    ) -> Basics:
+        settings = self._settings
+        if wanted.patience_seconds is not None:
+            patience = Measure(wanted.patience_seconds, Source.REQUEST, own.waits.gave_up)
+        else:
+            patience = best_patience(
+                own.waits, overall.waits, GAVE_UP_ENOUGH, settings.forecast_patience_seconds
+            )
+        talk = best_mean(own.talks, overall.talks, ANSWERED_ENOUGH, 0.0)
+        return Basics(
+            target=self.target(wanted.target, plan),
+            patience=patience,
+            talk=None if talk.source is Source.SETTING else talk,
+            wrap_up=best_mean(own.wrap_ups, overall.wrap_ups, WRAP_UPS_ENOUGH, set_wrap_up),
+            shrinkage=shrinkage,
+            # Who covers a line that is open is a matter of the line, not of each queue.
+            least=self._shifts.rules.covered if plan is None else 0,
+        )
+
+    def _half_hours(self, question: _Question) -> list[tuple[datetime, datetime, date]]:
+        found = []
+        for day in question.days:
+            starts, ends = midnight(day, self._zone), midnight(day + _DAY, self._zone)
             while starts < ends:
                 following = min(starts + _HALF_HOUR, ends)
-                while piece < len(cover) - 1 and cover[piece].ends <= starts:
-                    piece += 1
-                people, ahead = cover[piece].people, piece + 1
-                while ahead < len(cover) and cover[ahead].starts < following:
-                    people = min(people, cover[ahead].people)
-                    ahead += 1
-                while span < len(moments) and moments[span][1] <= starts:
-                    span += 1
-                is_open = span < len(moments) and moments[span][0] < following
-                index = self._index(starts)
-                slots.append(_Slot(starts, day, expected[index], is_open, people))
+                found.append((starts, following, day))
                 starts = following
+        return found
+
+    def _rostered(self, question: _Question) -> Mapping[str, Sequence[int]]:
+        spans = [(starts, ends) for starts, ends, _ in self._half_hours(question)]
+        return fewest_people(question.shifts, spans, question.groups, question.others)
+
+    def _slots(
+        self, made: Forecast, question: _Question, rostered: Sequence[int] | None
+    ) -> list[Slot]:
+        slots, span, moments = [], 0, question.moments
+        expected = {day: made.day(day) for day in question.days}
+        for place, (starts, ends, day) in enumerate(self._half_hours(question)):
+            while span < len(moments) and moments[span][1] <= starts:
+                span += 1
+            is_open = span < len(moments) and moments[span][0] < ends
+            people = 0 if rostered is None else rostered[place]
+            index = half_hour_index(starts, self._zone)
+            slots.append(Slot(starts, day, expected[day][index], is_open, people))
         return slots
 
-    def _reckon(
-        self, slots: Sequence[_Slot], target: Target, patience: float, shrinkage: float
-    ) -> list[Interval]:
-        # Days of a kind are alike: each load is reckoned once.
-        known: dict[tuple[float, float], SeatsNeeded] = {}
-        intervals = []
-        for slot in slots:
-            expected = slot.expected
-            talk = expected.talk_seconds
-            handle = None if talk is None else max(talk + self._wrap_up, 1.0)
-            needed, service, erlangs = SeatsNeeded(0, 0), None, 0.0
-            if handle is not None and expected.calls > 0:
-                demand = Demand(expected.calls, handle)
-                erlangs = demand.erlangs
-                load = (expected.calls, handle)
-                if load not in known:
-                    known[load] = seats_needed(demand, target, patience)
-                needed = known[load]
-                there = int(slot.rostered * (1 - shrinkage) + 1e-9)
-                service = by_erlang_a(demand, there, target.within_seconds, patience)
-            least = self._shifts.rules.covered if slot.open else 0
-            # A half-hour that is closed now may have had calls under another calendar.
-            seats = max(needed.seats, least) if slot.open else 0
-            people = max(with_shrinkage(needed.seats, shrinkage), least) if slot.open else 0
-            intervals.append(
-                Interval(
-                    starts=slot.starts,
-                    day=slot.day,
-                    basis=expected.basis,
-                    based_on_days=expected.days,
-                    calls=expected.calls,
-                    handle_seconds=handle,
-                    erlangs=erlangs,
-                    needed=needed,
-                    needed_seats=seats,
-                    needed_people=people,
-                    rostered=slot.rostered,
-                    staffing=_staffing(slot, people),
-                    expected=service,
-                )
-            )
-        return intervals
 
-    def _sums(self, half_hours: Sequence[HalfHour]) -> dict[tuple[date, int], HalfHourSums]:
-        sums: dict[tuple[date, int], HalfHourSums] = {}
-        for one in half_hours:
-            key = self._day(one.starts), self._index(one.starts)
-            # Twice only where a clock was put back.
-            other = sums.get(key, HalfHourSums(0, 0, 0.0))
-            sums[key] = HalfHourSums(
-                other.offered + one.offered,
-                other.answered + one.answered,
-                other.talk_seconds + one.talk_seconds,
-            )
-        return sums
-
-    def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), tzinfo=self._zone).astimezone(UTC)
-
-    def _day(self, moment: datetime) -> date:
-        return moment.astimezone(self._zone).date()
-
-    def _index(self, moment: datetime) -> int:
-        local = moment.astimezone(self._zone)
-        return local.hour * 2 + local.minute // 30
-
-
-def _staffing(slot: _Slot, people: int) -> Staffing:
-    if not slot.open:
-        return Staffing.CLOSED
-    if slot.rostered < people:
-        return Staffing.SHORT
-    if slot.expected.basis is Basis.NONE:
-        return Staffing.UNKNOWN
-    return Staffing.SPARE if slot.rostered > people else Staffing.ENOUGH
+def _line(plan: QueuePlan | None, basics: Basics, intervals: Sequence[Interval]) -> LineForecast:
+    return LineForecast(
+        queue=None if plan is None else plan.code,
+        name="" if plan is None else plan.name,
+        target=basics.target,
+        talk=basics.talk,
+        wrap_up=basics.wrap_up,
+        patience=basics.patience,
+        intervals=intervals,
+    )
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -19,22 +19,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter.broadcast import Broadcast, Change, Lagged
 from callcenter.clock import Clock, utc_now
 from callcenter.db.engine import Database
-from callcenter.domain.figures import Thresholds
 from callcenter.domain.floor import Floor
 from callcenter.domain.ledger import LedgerChanges
 from callcenter.live import repository
 from callcenter.live.book import LiveBook
 from callcenter.live.clocks import SeatClocks
 from callcenter.live.frames import Frame, Ring, Snapshot
+from callcenter.live.ports import (
+    AgentItems,
+    ConfidentialCalls,
+    FloorView,
+    OpenCallbacks,
+    ThresholdsNow,
+    no_agents,
+    no_thresholds,
+    none_confidential,
+)
 from callcenter.live.view import (
     Item,
     Items,
@@ -66,61 +75,6 @@ nothing beside the journal's."""
 
 _NO_FLOOR = Floor()
 _FROM_DATABASE = frozenset({"agents", "callbacks", "confidential", "thresholds"})
-
-
-class FloorView(Protocol):
-    """What is asked of `asterisk.live.LiveFloor`."""
-
-    @property
-    def floor(self) -> Floor | None:
-        """The floor now; None while there is no link."""
-
-
-class QueueCount(Protocol):
-    """How many of one queue, and since when."""
-
-    @property
-    def queue(self) -> str: ...
-    @property
-    def count(self) -> int: ...
-    @property
-    def oldest(self) -> datetime: ...
-
-
-class OpenCallbacks(Protocol):
-    """The call-backs' service."""
-
-    async def counts(
-        self, *, missed_from: datetime | None = None, missed_to: datetime | None = None
-    ) -> Sequence[QueueCount]:
-        """Missed calls still to be called back, by queue."""
-        ...
-
-
-AgentItems = Callable[[], Awaitable[Items]]
-"""The agents by their ids: JSON values, among them ``name``, ``seat``, ``state`` and ``since``."""
-
-ConfidentialCalls = Callable[[Collection[str]], Awaitable[Collection[str]]]
-"""Those of some calls whose case hides its citizen."""
-
-
-async def no_agents() -> Items:
-    """While nobody logs in."""
-    return {}
-
-
-async def none_confidential(_call_ids: Collection[str]) -> Collection[str]:
-    """While no case can be confidential."""
-    return ()
-
-
-ThresholdsNow = Callable[[], Awaitable[Thresholds]]
-"""What each queue's own rate is measured by, as the queues are now."""
-
-
-async def no_thresholds() -> Thresholds:
-    """Every queue is measured by 15 s."""
-    return {}
 
 
 class LiveService:

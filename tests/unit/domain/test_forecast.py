@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcenter.domain.forecast import ANSWERED_ENOUGH, Basis, Forecast, HalfHourSums
+from callcenter.domain.forecast import (
+    ANSWERED_ENOUGH,
+    Basis,
+    Forecast,
+    HalfHourSums,
+    fewest_people,
+)
+from callcenter.domain.shifts import Assignment, ShiftKind, cover
 from callcenter.domain.workdays import DayKind, Workdays, days_between
 from callcenter.opening.official import published
 
@@ -87,3 +94,37 @@ def test_a_forecast_lies_between_what_there_was(calls: dict[date, int], day: dat
     most = max(calls.values(), default=0)
     assert all(0 <= one.calls <= most for one in made)
     assert sum(one.calls for one in made) == made[TEN].calls
+
+
+# -- who is there -----------------------------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+MORNING = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
+spans = st.tuples(
+    st.integers(0, 10), st.integers(1, 12), st.integers(1, 4), st.sampled_from(ShiftKind)
+)
+
+
+@given(
+    st.lists(spans, max_size=12), st.dictionaries(st.integers(1, 3), st.sets(st.sampled_from("ab")))
+)
+def test_the_fewest_people_of_each_group_in_each_slot(
+    drawn: list[tuple[int, int, int, ShiftKind]], groups: dict[int, set[str]]
+) -> None:
+    """As `cover` has it of each group alone, which is reckoned in another way."""
+    shifts = [
+        Assignment(
+            number, user_id, 1, MORNING.date(),
+            MORNING + first * HOUR / 2, MORNING + (first + length) * HOUR / 2, kind,
+        )
+        for number, (first, length, user_id, kind) in enumerate(drawn)
+    ]  # fmt: skip
+    slots = [(MORNING + n * HOUR, MORNING + (n + 1) * HOUR) for n in range(8)]
+    found = fewest_people(shifts, slots, groups, ["b"])
+    assert set(found) == {"b", *(group for of in groups.values() for group in of)}
+    for group, fewest in found.items():
+        members = {n for n in range(1, 5) if group in groups.get(n, {"b"})}
+        of_group = [one for one in shifts if one.user_id in members]
+        assert fewest == [
+            min(piece.people for piece in cover(of_group, begins, ends)) for begins, ends in slots
+        ]
