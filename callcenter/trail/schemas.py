@@ -29,7 +29,7 @@ class TrailOut(BaseModel):
     actor: str = Field(description="A user's login, a token's name, or system.")
     user_id: int | None = Field(description="Null: no person, or one who is not logged in.")
     address: str
-    action: str = Field(description="Such as case.read, recording.listen, user.changed.")
+    action: str = Field(description="Such as case.read, recording.listened, user.changed.")
     subject: str = Field(description="What it was done to.")
     data: dict[str, Any]
     sha256: str = Field(description="Covers this entry and the one before it.")
