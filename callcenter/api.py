@@ -65,16 +65,21 @@ def error_body(code: str, message: str, details: dict[str, Any] | None = None) -
     return {"error": {"code": code, "message": message, "details": details or {}}}
 
 
+def error_answer(error: CallcenterError) -> JSONResponse:
+    """The answer that tells `error`."""
+    body = error_body(error.error_code, error.message, error.details)
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    if (seconds := error.details.get("retry_after_seconds")) is not None:
+        headers["Retry-After"] = str(seconds)
+    return JSONResponse(body, status_code=error.status, headers=headers)
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Make every error leave `app` in the one shape."""
 
     @app.exception_handler(CallcenterError)
     async def _ours(_request: Request, error: CallcenterError) -> JSONResponse:
-        body = error_body(error.error_code, error.message, error.details)
-        headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
-        if (seconds := error.details.get("retry_after_seconds")) is not None:
-            headers["Retry-After"] = str(seconds)
-        return JSONResponse(body, status_code=error.status, headers=headers)
+        return error_answer(error)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

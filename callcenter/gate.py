@@ -28,8 +28,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callcenter.access import OPEN_PATHS
 from callcenter.actor import Actor, acting
-from callcenter.api import error_body
+from callcenter.api import error_answer, error_body
 from callcenter.config import Settings
+from callcenter.errors import CallcenterError
 from callcenter.open_answers import OpenAnswers, Standing
 from callcenter.tokens.service import TokenService
 from callcenter.users.cookies import session_cookie
@@ -84,7 +85,11 @@ class Gate:
         if authorization is not None:
             tokens: TokenService = scope["app"].state.tokens
             token = bearer(authorization)
-            who = await tokens.actor(token) if token else None
+            try:
+                who = await tokens.actor(token) if token else None
+            except CallcenterError as error:  # the database is away
+                await _refuse(scope, receive, send, error_answer(error))
+                return
             if who is None:
                 await _refuse(scope, receive, send, _unauthenticated(known=bool(token)))
             else:
@@ -92,7 +97,11 @@ class Gate:
             return
         cookie = cookie_of(headers, self._cookie)
         sessions: SessionService = scope["app"].state.sessions
-        session = await sessions.check(cookie) if cookie else None
+        try:
+            session = await sessions.check(cookie) if cookie else None
+        except CallcenterError as error:
+            await _refuse(scope, receive, send, error_answer(error))
+            return
         if session is None:
             await _refuse(scope, receive, send, _logged_out(had=bool(cookie)))
             return

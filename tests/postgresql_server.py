@@ -89,6 +89,11 @@ class PostgresqlServer:
         """Its files."""
         return self.folder / "data"
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._process is not None
+
     def _run_as(self) -> dict[str, Any]:
         """Arguments of `subprocess` that make a child nobody's, if we are root."""
         if self._uid is None:

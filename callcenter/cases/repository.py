@@ -19,6 +19,9 @@ CHUNK = 500
 _NUMBERING_LOCK = 12345
 """Any number will do, if nobody else locks the same one."""
 
+NUMBER_LENGTH = 20
+"""Of a case number, at most."""
+
 CASE = cast(Table, Case.__table__)
 
 
@@ -181,9 +184,10 @@ def list_statement(wanted: CaseFilter, *, before: tuple[datetime, int] | None, l
     """The statement of `newest_first`."""
     statement = select(Case).order_by(Case.opened_at.desc(), Case.id.desc()).limit(limit)
     if wanted.number is not None:
-        # A range and not LIKE: it is in the index whatever the database's collation.
-        end = f"{wanted.number}~"
-        statement = statement.where(Case.number >= wanted.number, Case.number < end)
+        # A range and not LIKE: it is in the index whatever the database's collation. Numbers hold
+        # digits and a hyphen alone, which every language sorts before 9.
+        end = wanted.number + "9" * NUMBER_LENGTH
+        statement = statement.where(Case.number >= wanted.number, Case.number <= end)
     if wanted.call_id is not None:
         statement = statement.where(Case.call_id == wanted.call_id)
     if wanted.caller_number is not None:

@@ -21,9 +21,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection
 
 from callcenter.db.engine import BUSY_TIMEOUT_MS, make_engine
+from callcenter.db.url import SQLITE, parse_url
+from callcenter.errors import SetupError
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -52,9 +54,25 @@ def present_revision(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection) -> None:
+    _check_text(connection)
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _check_text(connection: Connection) -> None:
+    """`SetupError` if Chinese could not be stored."""
+    if connection.dialect.name != "postgresql":
+        return
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise SetupError(
+            f"The PostgreSQL database stores text as {encoding}, which cannot hold Chinese; make"
+            " another one with `createdb --encoding=UTF8 --template=template0` and name it in"
+            " CALLCENTER_DATABASE_URL.",
+            code="bad_setting",
+            setting="database_url",
+        )
 
 
 def _set_wal(path: str) -> None:
@@ -76,9 +94,13 @@ def _set_wal(path: str) -> None:
 
 
 async def upgrade_async(url: str) -> None:
-    """Bring the database at `url` to the newest schema; nothing is done if it has it."""
-    place = make_url(url)
-    if place.get_backend_name() == "sqlite" and place.database not in {None, "", ":memory:"}:
+    """Bring the database at `url` to the newest schema; nothing is done if it has it.
+
+    `SetupError` says what is wrong with the URL or the database, `DatabaseUnavailable` that it does
+    not answer.
+    """
+    place = parse_url(url)
+    if place.drivername == SQLITE and place.database not in {None, "", ":memory:"}:
         await asyncio.to_thread(_set_wal, str(place.database))
     engine = make_engine(url)
     try:

@@ -17,6 +17,7 @@ from agi.client import AgiUnanswered, probe_agi
 from callcenter.config import Settings
 from callcenter.db.engine import Database
 from callcenter.db.migrate import head_revision, present_revision
+from callcenter.db.unavailable import DatabaseUnavailable
 
 _MIB = 1024 * 1024
 
@@ -71,6 +72,8 @@ async def database_health(database: Database) -> PartHealth:
     """Whether the database answers and has the schema that this code needs."""
     try:
         present = await database.read(present_revision)
+    except DatabaseUnavailable as error:
+        return down("database", error.message)
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error)
         return down("database", f"cannot be read ({reason}); see that it is there and run setup")
