@@ -86,6 +86,10 @@ def take_chunk(book: CallBook, chunk: Chunk) -> Batch:
     return Batch(book.take(), parsed.rejects, parsed.end, len(parsed.rows), last)
 
 
+def _same_place(one: Offset | None, other: Offset) -> bool:
+    return one is not None and (one.file_id, one.position) == (other.file_id, other.position)
+
+
 class JournalReader:
     """Reads one PBX's journal into the ledger; `run` it as a task."""
 
@@ -193,13 +197,15 @@ class JournalReader:
 
     async def _commit_until_done(self, chunk: Chunk, batch: Batch) -> None:
         pause = FIRST_RETRY_SECONDS
+        again = False
         while True:
             try:
-                published = await self._commit(chunk, batch)
+                published = await self._commit(chunk, batch, again=again)
                 break
             except (SQLAlchemyError, OSError) as error:
                 self.state.problem = str(getattr(error, "orig", None) or error)
                 _log.error("journal: not written, trying again: %s", self.state.problem)
+            again = True
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_RETRY_SECONDS)
         state = self.state
@@ -214,10 +220,15 @@ class JournalReader:
         for change in published:
             self._publish(change)
 
-    async def _commit(self, chunk: Chunk, batch: Batch) -> list[Change]:
+    async def _commit(self, chunk: Chunk, batch: Batch, *, again: bool) -> list[Change]:
         published: list[Change] = []
         now = self._clock()
+        offset = self._next_offset(batch, now)
         async with self._database.writing() as session:
+            # A connection that is cut while it commits leaves open whether it did.
+            if again and _same_place(await repository.offset_of(session, self._node), offset):
+                self._offset = offset
+                return []
             if batch.changes:
                 await repository.write_changes(session, batch.changes)
                 for listener in self._listeners:
@@ -225,7 +236,6 @@ class JournalReader:
             await repository.add_rejects(
                 session, [self._reject_row(chunk, one, now) for one in batch.rejects]
             )
-            offset = self._next_offset(batch, now)
             await repository.save_offset(session, self._node, offset)
         self._offset = offset
         for reject in batch.rejects:
