@@ -27,7 +27,7 @@ MINUTE_SECONDS = 2
 MINUTES = 250
 """A zone has 256 offsets at most: eight minutes of ours, four hours of the city's."""
 BEGINS_AT = 10 * 60
-TURN_SECONDS = 5.0
+TURN_SECONDS = 10.0
 """From a shift's edge, or a change, until the PBX has it: two rounds of the reconciler on a machine
 that does much else."""
 RUNNING, OVER, COMING = (6, 22), (1, 9), (20, 24)
@@ -111,6 +111,7 @@ def founded(folder: Path) -> Iterator[City]:
     city = City(folder)
     os.environ["PYTHONTZPATH"] = os.pathsep.join(paths)
     zoneinfo.reset_tzpath(paths)
+    zoneinfo.ZoneInfo.clear_cache(only_keys=[City.ZONE])
     try:
         yield city
     finally:
@@ -180,6 +181,16 @@ class ShiftHouse(House):
         return await asyncio.gather(
             *(self.serving(index, *(queues or (HOTLINE,))) for index in range(size))
         )
+
+    async def back(self, phone: Phone) -> None:
+        """Register again, and wait until the PBX would ring it: not at once after its start."""
+
+        async def probe() -> bool:
+            live = (await self.system.get(f"/api/seats/{phone.user}"))["live"]
+            return live is not None and live["reachable"]
+
+        await phone.register()
+        await self.system.until(probe, TURN_SECONDS)
 
     async def desk(self, agent: Agent) -> Desk:
         """The agent's own browser."""
@@ -281,10 +292,14 @@ class ShiftHouse(House):
         """The next citizen talks with `phone`, and none of `others` has ever rung."""
         talk = await self.talk(HOTLINE, phone)
         await talk.out.hang_up()
-        told = await self.stories.told(talk.number)
-        assert told.seats == [phone.user]
+        await self.rang_only(talk.number, phone)
         for other in others:
             assert not rings(other), f"{other.user} rang"
+
+    async def rang_only(self, number: str, phone: Phone) -> None:
+        """The call of `number` was offered to `phone` alone, which took it."""
+        told = await self.stories.told(number)
+        assert ({ring.seat for ring in told.rings}, told.seats) == ({phone.user}, [phone.user])
 
 
 def rings(phone: Phone) -> list[str]:
