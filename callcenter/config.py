@@ -185,6 +185,20 @@ class Settings(BaseSettings):
         description="Calls left ringing or refused, and the seat is on a break: once is a slip.",
     )
 
+    seat_rtp_timeout_seconds: int = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="A seat in a talk that sends no sound for so long is taken as dead: phones send"
+        " 50 packets a second, also in silence. 0: never, for phones that do not.",
+    )
+    seat_rtp_timeout_hold_seconds: int = Field(
+        600,
+        ge=0,
+        le=7200,
+        description="The same while its phone holds the citizen, and sends nothing; 0: never.",
+    )
+
     # -- journal ----------------------------------------------------------------------------
     journal_poll_ms: int = Field(
         70, ge=5, le=1000, description="Within the 100 ms promised; one commit costs 4 ms of CPU."
@@ -289,6 +303,18 @@ class Settings(BaseSettings):
     forecast_shrinkage: float = Field(
         0.15, ge=0, lt=0.9, description="Share of a shift not at the seat: breaks, training."
     )
+    forecast_within_seconds: float = Field(
+        15.0, ge=0, le=600, description="GB/T 33358-2016; a queue has its own service level."
+    )
+    forecast_within_share: float = Field(
+        0.80, gt=0, lt=1, description="To be answered within it; the trade's usual share."
+    )
+    forecast_connect_share: float = Field(
+        0.95, gt=0, lt=1, description="To be answered at all: GB/T 33358-2016."
+    )
+    forecast_wrap_up_days: int = Field(
+        14, ge=1, le=92, description="Wrap-up is measured over so many: enough, and recent."
+    )
 
     @field_validator(
         "trunk_match",
@@ -303,18 +329,6 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
-    forecast_within_seconds: float = Field(
-        15.0, ge=0, le=600, description="GB/T 33358-2016; a queue has its own service level."
-    )
-    forecast_within_share: float = Field(
-        0.80, gt=0, lt=1, description="To be answered within it; the trade's usual share."
-    )
-    forecast_connect_share: float = Field(
-        0.95, gt=0, lt=1, description="To be answered at all: GB/T 33358-2016."
-    )
-    forecast_wrap_up_days: int = Field(
-        14, ge=1, le=92, description="Wrap-up is measured over so many: enough, and recent."
-    )
 
     @field_validator("trunk_match")
     @classmethod

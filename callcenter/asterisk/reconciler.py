@@ -18,7 +18,7 @@ from callcenter.asterisk.ami.link import AmiLink, LinkState
 from callcenter.asterisk.ari import AriClient
 from callcenter.asterisk.queue_config import OldQueues, QueueConfig
 from callcenter.asterisk.reconcile_work import ReconcilerCounters, SeatWork, read_lists
-from callcenter.asterisk.seat_objects import SeatObjects, seat_objects
+from callcenter.asterisk.seat_objects import SeatObjects, SoundRules, seat_objects
 from callcenter.clock import Clock, utc_now
 from callcenter.config import Settings
 from callcenter.domain.ids import Extension
@@ -70,6 +70,9 @@ class Reconciler:
         self._config = QueueConfig(link, settings.asterisk_dir / "etc")
         self._main = settings.hotline_number
         self._language = settings.language
+        self._sound = SoundRules(
+            settings.seat_rtp_timeout_seconds, settings.seat_rtp_timeout_hold_seconds
+        )
         self._seconds = settings.reconcile_seconds
         self._clock = clock
         self._wake = asyncio.Event()
@@ -147,7 +150,7 @@ class Reconciler:
         seats: list[WantedSeat] = []
         desired = await self._desired()
         for seat in desired:
-            made = objects[seat.extension] = seat_objects(seat, self._language)
+            made = objects[seat.extension] = seat_objects(seat, self._language, self._sound)
             seats.append(WantedSeat(seat.extension, made.fingerprint()))
         lists = await read_lists(self._link)
         # After the lists: an agent's pause that was set in between must not be taken back.

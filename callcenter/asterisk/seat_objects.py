@@ -54,11 +54,21 @@ _SIP_PHONE: Options = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class SoundRules:
+    """What the settings say of all phones' sound; see them for the reasons."""
+
+    rtp_timeout_seconds: int = 0
+    """A phone in a talk that is silent on the wire for so long is hung up; 0: never."""
+    rtp_timeout_hold_seconds: int = 0
+    """The same for one that holds."""
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def seat_objects(seat: DesiredSeat, language: str) -> SeatObjects:
+def seat_objects(seat: DesiredSeat, language: str, sound: SoundRules = SoundRules()) -> SeatObjects:
     """The objects of `seat` (options of Asterisk's res_pjsip).
 
     A browser wants its sound encrypted (DTLS-SRTP) over a path that ICE has found; a SIP phone
@@ -90,6 +100,10 @@ def seat_objects(seat: DesiredSeat, language: str) -> SeatObjects:
             # Sound goes through us: it is recorded, and phones sit behind NAT.
             "direct_media": "no",
             **(_BROWSER if seat.browser else _SIP_PHONE),
+            # A phone that dies in a talk says nothing: its citizen would have a dead line until he
+            # hangs up himself.
+            "rtp_timeout": str(sound.rtp_timeout_seconds),
+            "rtp_timeout_hold": str(sound.rtp_timeout_hold_seconds),
             "rtp_symmetric": "yes",
             "force_rport": "yes",
             "rewrite_contact": "yes",

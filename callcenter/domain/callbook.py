@@ -278,10 +278,11 @@ class CallBook:
 
     @staticmethod
     def _who_hung_up(call: OpenCall) -> EndedBy | None:
-        """Who hung up *first*: after a seat has, the caller still hears the question."""
+        """Who hung up *first*: after a seat has, the caller still hears the question; whose seat
+        the PBX gave up, for its phone had died, waits again, and may give up in his turn."""
         last = max(call.talks, key=lambda talk: talk.ended_at or _LATER, default=None)
-        if last is not None and last.ended_by is EndedBy.SEAT:
-            return EndedBy.SEAT
+        if last is not None and last.ended_by in (EndedBy.SEAT, EndedBy.SYSTEM):
+            return last.ended_by
         return call.hung_up_by or EndedBy.SYSTEM
 
     def _pbx_started(self, at: datetime) -> None:

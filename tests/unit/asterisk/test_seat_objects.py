@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callcenter.asterisk.ami.wire import check_fields
-from callcenter.asterisk.seat_objects import SeatObjects, seat_objects
+from callcenter.asterisk.seat_objects import SeatObjects, SoundRules, seat_objects
 from callcenter.domain.ids import Extension
 from callcenter.domain.reconcile import Fingerprint
 from callcenter.domain.seating import DesiredSeat
@@ -38,6 +38,13 @@ def test_a_seat_can_do_only_what_a_seat_may() -> None:
     assert endpoint["disallow"] == "all"
     # Recorded means: the sound goes through us.
     assert endpoint["direct_media"] == "no"
+
+
+def test_a_phone_that_dies_in_a_talk_is_given_up_of_either_kind() -> None:
+    rules = SoundRules(rtp_timeout_seconds=30, rtp_timeout_hold_seconds=600)
+    for one in (seat(), seat(browser=True)):
+        endpoint = seat_objects(one, "zh", rules).endpoint
+        assert (endpoint["rtp_timeout"], endpoint["rtp_timeout_hold"]) == ("30", "600")
 
 
 BROWSER_MEDIA = {"media_encryption": "dtls", "use_avpf": "yes", "ice_support": "yes"}
