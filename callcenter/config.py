@@ -294,7 +294,7 @@ class Settings(BaseSettings):
         300, ge=0, le=3600, description="Later, or gone earlier, is told as late or early."
     )
     shift_watch_seconds: float = Field(
-        10.0, gt=0, le=600, description="How late the queue may follow a changed rota."
+        10.0, gt=0, le=600, description="How late a rota changed by another process is noticed."
     )
     forecast_weeks: int = Field(8, ge=1, le=104, description="History; older calls tell less.")
     forecast_patience_seconds: float = Field(
