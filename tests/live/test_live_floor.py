@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select, update
 
+from callcenter.calls.models import Call
 from callcenter.live.frames import read_difference
+from callcenter.live.models import SeatClockRow
+from callcenter.live.service import CLOCKS_SECONDS
 from callcenter.live.view import apply, empty_view
 from callcenter.simulator.phone import Phone
 from tests.live.live_stories import Stories
@@ -214,6 +221,88 @@ async def test_the_service_comes_back_and_shows_the_same_day(stories: Stories) -
         await same_as_fresh(stories, screen)
     await stories.answered_story(talk.number, seat.user)
     await same_as_report(stories)
+
+
+async def test_the_seats_clocks_go_on_over_a_restart(stories: Stories) -> None:
+    """One seat talks, one is idle and nobody ever called it: the service is killed and begins
+    again, and neither clock is lost; the call that ends meanwhile moves the clock to its end."""
+    talker = await stories.seat()
+    talk = await stories.talk(talker)
+    idler = await stories.seat(1)
+
+    async def clocks() -> dict[str, datetime]:
+        seats = (await stories.system.get("/api/live"))["items"]["seats"]
+        return {
+            seat.user: datetime.fromisoformat(seats[seat.user]["since"])
+            for seat in (talker, idler)
+            if seats.get(seat.user, {}).get("since")
+        }
+
+    async def kept() -> bool:
+        """The clocks that are shown are in the database."""
+        shown = await clocks()
+        async with stories.system.database.reading() as session:
+            rows = {row.extension: row for row in await session.scalars(select(SeatClockRow))}
+        return len(shown) == 2 and all(
+            name in rows and rows[name].since == since for name, since in shown.items()
+        )
+
+    async with watching(stories) as screen:
+        await screen.sees(seat_is(talker, "talking"))
+        await screen.sees(seat_is(idler, "idle"))
+    await stories.system.until(kept, CLOCKS_SECONDS * 3)
+    before = await clocks()
+    stories.system.kill("callcenter")
+    stories.system.begin("callcenter")
+    await stories.system.ready()
+    async with watching(stories) as screen:
+        await screen.sees(seat_is(talker, "talking"))
+        await screen.sees(seat_is(idler, "idle"))
+    assert await clocks() == before
+    stories.system.kill("callcenter")
+    await talk.out.hang_up()
+    ended = datetime.now(UTC)
+    stories.system.begin("callcenter")
+    await stories.system.ready()
+
+    async def at_the_talks_end() -> bool:
+        since = (await clocks()).get(talker.user)
+        return since is not None and abs((since - ended).total_seconds()) < 2
+
+    # Once the journal is caught up: nobody saw the talk end, the PBX wrote it down.
+    await stories.system.until(at_the_talks_end, 15)
+    assert (await clocks())[idler.user] == before[idler.user]
+    await stories.answered_story(talk.number, talker.user)
+
+
+async def test_a_rebuild_in_another_process_is_on_the_floor_soon(stories: Stories) -> None:
+    """The ledger is wrong, and the service has read it so; ``callcenter rebuild`` mends it, and
+    the floor shows what the report says, without a restart."""
+    seat = await stories.seat()
+    talk = await stories.talk(seat)
+    await talk.out.hang_up()
+    await stories.system.settle()
+    right = await stories.system.get("/api/reports/day")
+    stories.system.kill("callcenter")
+    async with stories.system.database.writing() as session:
+        await session.execute(update(Call).values(queue="nowhere", answered_at=None))
+    stories.system.begin("callcenter")
+    await stories.system.ready()
+    wrong = (await stories.system.get("/api/live"))["items"]["today"]["total"]
+    assert (wrong["answered"], right["total"]["answered"] > 0) == (0, True)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from callcenter.cli import main; main()",
+        "rebuild",
+        env=os.environ | {"CALLCENTER_HOME": str(stories.system.settings.home)},
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+    await same_as_report(stories)
+    shown = (await stories.system.get("/api/live"))["items"]["today"]["total"]
+    assert shown["answered"] == right["total"]["answered"]
+    await stories.answered_story(talk.number, seat.user)
 
 
 async def test_the_pbx_goes_and_comes_and_no_old_picture_is_shown(stories: Stories) -> None:
