@@ -108,14 +108,16 @@ def wrap_ups_by_queue(
     for of_seat in ends.values():
         of_seat.sort()
     moments = {seat: [at for at, _ in of_seat] for seat, of_seat in ends.items()}
-    found: dict[str, Sum] = {}
+    # Plain numbers: a large centre has half a million of them.
+    seconds: dict[str, float] = {}
+    counts: dict[str, int] = {}
     for seat, begun, ended in wrap_ups:
         if seat not in ends:
             continue
         place = bisect_right(moments[seat], begun + BEFORE) - 1
-        if place < 0 or begun - ends[seat][place][0] > AFTER:
+        if place < 0 or begun - moments[seat][place] > AFTER:
             continue
         queue = ends[seat][place][1]
-        one = Sum(max((ended - begun).total_seconds(), 0.0), 1)
-        found[queue] = found.get(queue, Sum()) + one
-    return found
+        seconds[queue] = seconds.get(queue, 0.0) + max((ended - begun).total_seconds(), 0.0)
+        counts[queue] = counts.get(queue, 0) + 1
+    return {queue: Sum(seconds[queue], count) for queue, count in counts.items()}
