@@ -393,6 +393,7 @@ async def _build(
     link.subscribe(lambda _event: floor_view.touch())
 
     worker = MediaWorker(database, settings, note_media=cases.note_media, publish=broadcast.publish)
+    media.on_work(worker.wake)
 
     def committed(changes: LedgerChanges) -> None:
         if changes.recordings or changes.voice_messages:

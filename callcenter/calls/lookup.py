@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from callcenter.calls.models import Call
+from callcenter.calls.models import Call, Talk
 from callcenter.domain.ledger import CallRow, Direction, EndedBy, Outcome
 
 CHUNK = 500
 """Ids per statement, well below the number of parameters that any database takes."""
+
+
+def talked_in(call_id: ColumnElement[str], seat: str) -> ColumnElement[bool]:
+    """Whether `seat` took part in the call whose id is the column `call_id`: it talked in it, or
+    made it."""
+    return or_(
+        exists().where(Talk.call_id == call_id, Talk.seat == seat),
+        exists().where(
+            Call.id == call_id,
+            Call.direction == Direction.OUTBOUND.value,
+            Call.caller_number == seat,
+        ),
+    )
 
 
 async def call_rows(session: AsyncSession, ids: Collection[str]) -> dict[str, CallRow]:

@@ -38,6 +38,8 @@ class Permission(StrEnum):
     """Dial, answer, hold, mute, conference and end one's own calls."""
     RECORDING_READ = "recording.read"
     RECORDING_LISTEN = "recording.listen"
+    RECORDING_RETRY = "recording.retry"
+    """Have audio that was missing, or given up, looked for again."""
     BLOCKLIST_READ = "blocklist.read"
     BLOCKLIST_WRITE = "blocklist.write"
     OPENING_READ = "opening.read"
@@ -86,7 +88,8 @@ _REVIEWER = _EVERYBODY | {
     P.RECORDING_LISTEN, P.AGENT_OWN, P.SEAT_READ, P.SHIFT_OWN,
 }  # fmt: skip
 _SUPERVISOR = _OPERATOR | {
-    P.RECORDING_LISTEN, P.BLOCKLIST_READ, P.BLOCKLIST_WRITE, P.AGENT_READ, P.AGENT_WRITE,
+    P.RECORDING_LISTEN, P.RECORDING_RETRY, P.BLOCKLIST_READ, P.BLOCKLIST_WRITE, P.AGENT_READ,
+    P.AGENT_WRITE,
     P.SHIFT_READ, P.SHIFT_WRITE, P.FORECAST_READ, P.FLOOR_READ, P.FLOOR_STEER, P.CALLBACK_READ,
 }  # fmt: skip
 _LEADER = _EVERYBODY | {

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, Query
 
-from callcenter.access import requires
 from callcenter.api import Config, Page, decode_cursor, encode_cursor, error_body
 from callcenter.citizens import CitizensOf
 from callcenter.domain.ledger import CallRow
 from callcenter.domain.media import MediaKind, MediaStatus
-from callcenter.domain.permissions import Permission
-from callcenter.errors import BadInput
 from callcenter.moments import Moment
+from callcenter.recordings.audio_endpoints import (
+    READ,
+    Cursor,
+    Limit,
+    MediaFiles,
+    MediaId,
+    add_audio,
+    answer,
+    audio_facts,
+    bad_cursor,
+    media_key,
+)
 from callcenter.recordings.repository import MediaFilter
 from callcenter.recordings.schemas import (
     RECORDING_EXAMPLE,
@@ -23,55 +30,20 @@ from callcenter.recordings.schemas import (
     RecordingOut,
     RemovalOut,
 )
-from callcenter.recordings.service import Media, MediaService
-from callcenter.recordings.serving import (
-    AUDIO_RESPONSES,
-    Conditions,
-    Wav,
-    describe_audio,
-    serve_audio,
-)
+from callcenter.recordings.service import Media
 
 PREFIX = "/api/recordings"
 
 router = APIRouter(prefix=PREFIX, tags=["recordings"])
 
 
-def _service(request: Request) -> MediaService:
-    service: MediaService = request.app.state.media
-    return service
-
-
-Service = Annotated[MediaService, Depends(_service)]
-READ = [requires(Permission.RECORDING_READ)]
-LISTEN = [requires(Permission.RECORDING_LISTEN)]
-Listening = Annotated[Conditions, Depends()]
-RecordingId = Annotated[
-    str,
-    Path(
-        pattern=r"^[a-z0-9_]{1,16}:[A-Za-z0-9_.-]{1,40}/[a-z]{1,4}[0-9]{1,6}$",
-        max_length=72,
-        examples=["pbx1:1795407499.12/rec1"],
-        description="The id of a list; its slash may be written as it is.",
-    ),
-]
-Cursor = Annotated[
-    str | None, Query(max_length=300, description="The `next` of the previous page.")
-]
-Limit = Annotated[int, Query(ge=1, description="The setting page_size_max is the most.")]
-
-
-def _answer(description: str, example: Any) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"example": example}}}
-
-
 def _page_of(example: Any) -> dict[int | str, dict[str, Any]]:
-    return {200: _answer("One page.", {"items": [example], "next": None})}
+    return {200: answer("One page.", {"items": [example], "next": None})}
 
 
 _ONE: dict[int | str, dict[str, Any]] = {
-    200: _answer("The recording.", RECORDING_EXAMPLE),
-    404: _answer(
+    200: answer("The recording.", RECORDING_EXAMPLE),
+    404: answer(
         "No such recording.",
         error_body("recording_not_found", "there is no recording pbx1:1795407499.99/rec1"),
     ),
@@ -85,10 +57,14 @@ _ONE: dict[int | str, dict[str, Any]] = {
     dependencies=READ,
 )
 async def list_recordings(
-    service: Service,
+    service: MediaFiles,
     config: Config,
     citizens: CitizensOf,
     call_id: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    seat: Annotated[
+        str | None,
+        Query(min_length=1, max_length=128, description="That took part in the call."),
+    ] = None,
     status: Annotated[MediaStatus | None, Query()] = None,
     started_from: Annotated[Moment | None, Query(description="Not before.")] = None,
     started_to: Annotated[Moment | None, Query(description="Before.")] = None,
@@ -96,9 +72,11 @@ async def list_recordings(
     limit: Limit = 50,
 ) -> Page[RecordingOut]:
     """Filters narrow together. A recording is listed once its call is over."""
+    citizens.may_search(None, seat)
     wanted = MediaFilter(
         kind=MediaKind.RECORDING,
         call_id=call_id,
+        seat=seat,
         status=status.value if status else None,
         started_from=started_from,
         started_to=started_to,
@@ -128,14 +106,14 @@ async def list_recordings(
     dependencies=READ,
 )
 async def list_removals(
-    service: Service, config: Config, cursor: Cursor = None, limit: Limit = 50
+    service: MediaFiles, config: Config, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[RemovalOut]:
     """Recordings and voice messages, with the reason: their age, or the room on the disk."""
     before = None
     if cursor is not None:
         (before,) = decode_cursor(cursor, 1)
         if not (type(before) is int and 0 < before < 2**63):
-            raise _bad_cursor()
+            raise bad_cursor()
     limit = min(limit, config.page_size_max)
     found = await service.removals(before_id=before, limit=limit + 1)
     items = [RemovalOut.model_validate(removal) for removal in found[:limit]]
@@ -143,88 +121,19 @@ async def list_removals(
     return Page[RemovalOut](items=items, next=following)
 
 
-@router.get(
-    "/{recording_id:path}/audio",
-    summary="Listen to a recording",
-    response_class=Response,
-    responses=AUDIO_RESPONSES,
-    dependencies=LISTEN,
-)
-async def recording_audio(
-    request: Request,
-    recording_id: RecordingId,
-    service: Service,
-    citizens: CitizensOf,
-    conditions: Listening,
-    wav: Wav = False,
-) -> Response:
-    """Stereo: the caller left, the seat right. Who listens is written down first. The call of a
-    confidential case is for those who may see who the citizen is."""
-    await citizens.may_listen(call_of(recording_id))
-    return await serve_audio(
-        request, service, MediaKind.RECORDING, recording_id, conditions, wav=wav
-    )
+add_audio(router, MediaKind.RECORDING)
 
 
-@router.head(
-    "/{recording_id:path}/audio",
-    summary="Size and ETag of a recording",
-    response_class=Response,
-    responses=AUDIO_RESPONSES,
-    dependencies=LISTEN,
-)
-async def recording_audio_facts(
-    recording_id: RecordingId, service: Service, wav: Wav = False
-) -> Response:
-    """The headers of the whole file."""
-    return await describe_audio(service, MediaKind.RECORDING, recording_id, wav=wav)
-
-
-@router.get("/{recording_id:path}", summary="One recording", responses=_ONE, dependencies=READ)
+@router.get("/{media_id:path}", summary="One recording", responses=_ONE, dependencies=READ)
 async def read_recording(
-    recording_id: RecordingId, service: Service, citizens: CitizensOf
+    media_id: MediaId, service: MediaFiles, citizens: CitizensOf
 ) -> RecordingOut:
     """What became of it, and where to listen. Who reads is noted."""
-    media = await service.get(MediaKind.RECORDING, recording_id)
+    media = await service.get(MediaKind.RECORDING, media_id)
     calls = await service.calls_of([media])
     confidential = bool(await citizens.confidential([media.call_id]))
     await citizens.was_shown("recording.read", f"recording:{media.id}", confidential=confidential)
     return _recording(media, calls.get(media.call_id), confidential)
-
-
-def call_of(media_id: str) -> str:
-    """The call that an audio file's id hangs on."""
-    return media_id.partition("/")[0]
-
-
-def media_key(cursor: str) -> tuple[datetime, str]:
-    """The key (moment of beginning, id) in `cursor`; `BadInput` ``bad_cursor``."""
-    moment, media_id = decode_cursor(cursor, 2)
-    try:
-        started_at = datetime.fromisoformat(moment)
-        if started_at.tzinfo is None or not isinstance(media_id, str) or "\0" in media_id:
-            raise _bad_cursor()
-        media_id.encode()
-        return started_at.astimezone(UTC), media_id
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _bad_cursor() from error
-
-
-def audio_facts(media: Media) -> dict[str, Any]:
-    """The fields of `AudioFacts`."""
-    return {
-        "status": media.status,
-        "duration_ms": media.duration_ms,
-        "format": media.format,
-        "channels": media.channels,
-        "bytes": media.bytes,
-        "sha256": media.sha256,
-        "wav_kept": media.wav_kept,
-        "attempts": media.attempts,
-        "error": media.error,
-        "finished_at": media.finished_at,
-        "removed_at": media.removed_at,
-    }
 
 
 def _recording(media: Media, call: CallRow | None, confidential: bool) -> RecordingOut:
@@ -240,7 +149,3 @@ def _recording(media: Media, call: CallRow | None, confidential: bool) -> Record
         seat=call.own_seat if call else None,
         audio=f"{PREFIX}/{media.id}/audio" if media.audible else None,
     )
-
-
-def _bad_cursor() -> BadInput:
-    return BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")

@@ -14,6 +14,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Table, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from callcenter.calls.lookup import talked_in
 from callcenter.domain.media import MediaKind, MediaStatus
 from callcenter.recordings.models import MediaAccess, MediaFile, MediaRemoval
 
@@ -39,6 +40,8 @@ class MediaFilter:
     kind: MediaKind | None = None
     call_id: str | None = None
     status: str | None = None
+    seat: str | None = None
+    """That took part in the call."""
     started_from: datetime | None = None
     """Inclusive."""
     started_to: datetime | None = None
@@ -224,6 +227,8 @@ def list_statement(wanted: MediaFilter, *, before: tuple[datetime, str] | None, 
         statement = statement.where(func.coalesce(MediaFile.status, "") == wanted.status)
     elif wanted.status is not None:
         statement = statement.where(MediaFile.status == wanted.status)
+    if wanted.seat is not None:
+        statement = statement.where(talked_in(FILE.c.call_id, wanted.seat))
     if wanted.started_from is not None:
         statement = statement.where(MediaFile.started_at >= wanted.started_from)
     if wanted.started_to is not None:

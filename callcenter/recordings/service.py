@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -109,9 +109,14 @@ class MediaService:
         self._folders = Folders.of(settings)
         self._settle = timedelta(milliseconds=settings.recording_settle_ms)
         self._clock = clock
+        self._listeners: list[Callable[[], None]] = []
         self.lost = 0
         """Finished files that somebody asked for and that were not on the disk as they were
         finished."""
+
+    def on_work(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each commit by which a person gave the media worker work."""
+        self._listeners.append(listener)
 
     # -- what the ledger tells -------------------------------------------------------------
 
@@ -204,6 +209,41 @@ class MediaService:
         async with self._database.reading() as session:
             return await repository.count_pending(session)
 
+    # -- trying again ----------------------------------------------------------------------
+
+    async def retry(self, kind: MediaKind, media_id: str, *, actor: str) -> Media:
+        """Have the worker look again for a file that was missing or given up, with all attempts:
+        the disk is mended, or the file was brought back from a backup.
+
+        Errors: `NotFound` as of `open_audio`; `Conflict` ``nothing_to_retry``.
+        """
+        row = await self._row(kind, media_id)
+        was = MediaStatus(row.status)
+        values = {
+            "status": MediaStatus.PENDING.value,
+            "attempts": 0,
+            "error": None,
+            "due_at": self._clock(),
+            "source_left": False,
+            "finished_at": None,
+        }
+        async with self._database.writing() as session:
+            if was not in _RETRYABLE or not await repository.change(
+                session, media_id, values, was=was
+            ):
+                raise Conflict(
+                    f"{media_id} is {was.value}: only what is missing or failed is tried again",
+                    code="nothing_to_retry",
+                    id=media_id,
+                    status=was.value,
+                )
+            entry = Entry(f"{kind.value}.retried", f"{kind.value}:{media_id}", {"was": was}, actor)
+            await record(session, entry, now=self._clock())
+        _log.info("%s is tried again by=%s", media_id, actor)
+        for listener in self._listeners:
+            listener()
+        return _media(await self._row(kind, media_id))
+
     # -- listening -------------------------------------------------------------------------
 
     async def open_audio(self, kind: MediaKind, media_id: str, *, wav: bool = False) -> Audio:
@@ -278,6 +318,7 @@ class MediaService:
         )
 
 
+_RETRYABLE = frozenset({MediaStatus.MISSING, MediaStatus.FAILED})
 _FROM_LEDGER = ("source_path", "expected_ms", "started_at")
 
 

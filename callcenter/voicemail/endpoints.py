@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, Depends, Query, Request
 
-from callcenter.access import requires
 from callcenter.api import Config, Page, encode_cursor, error_body
 from callcenter.calls.audio_rows import VoiceMessageFilter
 from callcenter.citizens import CitizensOf
 from callcenter.domain.media import MediaKind, MediaStatus
-from callcenter.domain.permissions import Permission
 from callcenter.moments import Moment
-from callcenter.recordings.endpoints import audio_facts, call_of, media_key
-from callcenter.recordings.service import MediaService
-from callcenter.recordings.serving import (
-    AUDIO_RESPONSES,
-    Conditions,
-    Wav,
-    describe_audio,
-    serve_audio,
+from callcenter.recordings.audio_endpoints import (
+    READ,
+    Cursor,
+    Limit,
+    MediaId,
+    add_audio,
+    answer,
+    audio_facts,
+    media_key,
 )
 from callcenter.voicemail.schemas import VOICE_MESSAGE_EXAMPLE, VoiceMessageOut
 from callcenter.voicemail.service import Message, VoiceMessageService
@@ -36,37 +34,14 @@ def _service(request: Request) -> VoiceMessageService:
     return service
 
 
-def _media(request: Request) -> MediaService:
-    service: MediaService = request.app.state.media
-    return service
-
-
 Service = Annotated[VoiceMessageService, Depends(_service)]
-MediaFiles = Annotated[MediaService, Depends(_media)]
-READ = [requires(Permission.RECORDING_READ)]
-LISTEN = [requires(Permission.RECORDING_LISTEN)]
-Listening = Annotated[Conditions, Depends()]
-MessageId = Annotated[
-    str,
-    Path(
-        pattern=r"^[a-z0-9_]{1,16}:[A-Za-z0-9_.-]{1,40}/[a-z]{1,4}[0-9]{1,6}$",
-        max_length=72,
-        examples=["pbx1:1795407499.31/vm1"],
-        description="The id of a list; its slash may be written as it is.",
-    ),
-]
-
-
-def _answer(description: str, example: Any) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"example": example}}}
-
 
 _PAGE: dict[int | str, dict[str, Any]] = {
-    200: _answer("One page.", {"items": [VOICE_MESSAGE_EXAMPLE], "next": None})
+    200: answer("One page.", {"items": [VOICE_MESSAGE_EXAMPLE], "next": None})
 }
 _ONE: dict[int | str, dict[str, Any]] = {
-    200: _answer("The voice message.", VOICE_MESSAGE_EXAMPLE),
-    404: _answer(
+    200: answer("The voice message.", VOICE_MESSAGE_EXAMPLE),
+    404: answer(
         "No such voice message.",
         error_body("voice_message_not_found", "there is no voice message pbx1:1795407499.99/vm1"),
     ),
@@ -83,10 +58,8 @@ async def list_voice_messages(
     status: Annotated[MediaStatus | None, Query()] = None,
     started_from: Annotated[Moment | None, Query(description="Not before.")] = None,
     started_to: Annotated[Moment | None, Query(description="Before.")] = None,
-    cursor: Annotated[
-        str | None, Query(max_length=300, description="The `next` of the previous page.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, description="The setting page_size_max is the most.")] = 50,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[VoiceMessageOut]:
     """Filters narrow together. By `status` a page may have fewer items than `limit`, even none,
     and still a `next`. A message is listed once it is over."""
@@ -110,52 +83,18 @@ async def list_voice_messages(
     return Page[VoiceMessageOut](items=items, next=following)
 
 
-@router.get(
-    "/{message_id:path}/audio",
-    summary="Listen to a voice message",
-    response_class=Response,
-    responses=AUDIO_RESPONSES,
-    dependencies=LISTEN,
-)
-async def voice_message_audio(
-    request: Request,
-    message_id: MessageId,
-    media: MediaFiles,
-    citizens: CitizensOf,
-    conditions: Listening,
-    wav: Wav = False,
-) -> Response:
-    """Who listens is written down first. The call of a confidential case is for those who may see
-    who the citizen is."""
-    await citizens.may_listen(call_of(message_id))
-    return await serve_audio(
-        request, media, MediaKind.VOICE_MESSAGE, message_id, conditions, wav=wav
-    )
+add_audio(router, MediaKind.VOICE_MESSAGE)
 
 
-@router.head(
-    "/{message_id:path}/audio",
-    summary="Size and ETag of a voice message",
-    response_class=Response,
-    responses=AUDIO_RESPONSES,
-    dependencies=LISTEN,
-)
-async def voice_message_audio_facts(
-    message_id: MessageId, media: MediaFiles, wav: Wav = False
-) -> Response:
-    """The headers of the whole file."""
-    return await describe_audio(media, MediaKind.VOICE_MESSAGE, message_id, wav=wav)
-
-
-@router.get("/{message_id:path}", summary="One voice message", responses=_ONE, dependencies=READ)
+@router.get("/{media_id:path}", summary="One voice message", responses=_ONE, dependencies=READ)
 async def read_voice_message(
-    message_id: MessageId, service: Service, citizens: CitizensOf
+    media_id: MediaId, service: Service, citizens: CitizensOf
 ) -> VoiceMessageOut:
     """Who left it, why, what became of it, and where to listen. Who reads is noted."""
-    message = await service.get(message_id)
+    message = await service.get(media_id)
     confidential = bool(await citizens.confidential([message.media.call_id]))
     await citizens.was_shown(
-        "voice_message.read", f"voice_message:{message_id}", confidential=confidential
+        "voice_message.read", f"voice_message:{media_id}", confidential=confidential
     )
     return _message(message, confidential)
 

@@ -47,8 +47,8 @@ INBOUND, OUTBOUND, BY_HAND, IN_VAIN, LOST, MESSAGE = (f"pbx1:17.{n}" for n in ra
 CASE = "20261124-00001"
 MASKING = [role for role in Role if Permission.NUMBER_SEE not in ROLE_PERMISSIONS[role]]
 KEYS: Mapping[str, str] = {
-    "call_id": INBOUND, "number": CASE, "recording_id": f"{INBOUND}/rec1",
-    "message_id": f"{MESSAGE}/vm1", "task_id": "1", "extension": "8001", "code": "12345",
+    "call_id": INBOUND, "number": CASE, "media_id": f"{INBOUND}/rec1", "task_id": "1",
+    "extension": "8001", "code": "12345",
     "user_id": "1", "blocked_id": "1", "year": "2026", "shift_id": "1", "rotation_id": "1",
     "entry_id": "1", "token": "none",
 }  # fmt: skip
@@ -157,7 +157,7 @@ class Hotline:
                 if one["in"] == "query"
             }
             names = [one["name"] for one in wanted if one["in"] == "path"]
-            for keys in KEY_SETS if "call_id" in names or "recording_id" in names else (KEYS,):
+            for keys in KEY_SETS if "call_id" in names or "media_id" in names else (KEYS,):
                 url = path
                 for name in names:
                     url = url.replace(f"{{{name}}}", quote(keys[name], safe=""))
@@ -170,7 +170,7 @@ def moment(path: str, parameter: Mapping[str, Any]) -> bool:
 
 
 KEY_SETS = [
-    {**KEYS, "call_id": one, "recording_id": f"{one}/rec1"}
+    {**KEYS, "call_id": one, "media_id": f"{one}/{'vm1' if one == MESSAGE else 'rec1'}"}
     for one in (INBOUND, OUTBOUND, BY_HAND, IN_VAIN, LOST, MESSAGE)
 ]
 
@@ -214,7 +214,7 @@ async def test_whoever_may_not_see_them_is_sent_none(hotline: Hotline, role: Rol
     found = [(url, number) for url, text in bodies.items() for number in NUMBERS if number in text]
     assert found == []
     # Nor does a list tell whether he has guessed one.
-    for url in ("/api/calls", "/api/cases"):
+    for url in ("/api/calls", "/api/cases", "/api/recordings"):
         answer = await client.get(url, params={"seat": CALLED})
         assert answer.status_code == 403, (url, answer.text)
 

@@ -14,14 +14,16 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from callcenter.api import install_error_handlers
-from callcenter.calls.models import Call
+from callcenter.calls.models import Call, Talk
 from callcenter.db.engine import Database
 from callcenter.domain.ledger import Direction, Outcome
 from callcenter.recordings.endpoints import router
 from callcenter.recordings.models import MediaAccess, MediaFile
+from callcenter.trail.repository import TrailFilter
+from callcenter.trail.service import Trail
 from tests.unit.asking import let_in, person
 from tests.unit.recordings.conftest import Build
 from tests.unit.recordings.house import NOON, House, stereo
@@ -37,6 +39,12 @@ class Desk:
     """The id of a finished recording."""
     data: bytes
     """Its file."""
+    wakes: list[None]
+
+    @property
+    def woken(self) -> int:
+        """How often the worker was told that there is work."""
+        return len(self.wakes)
 
     @property
     def audio(self) -> str:
@@ -66,10 +74,12 @@ async def desk(build: Build) -> AsyncIterator[Desk]:
     app.include_router(router)
     app.state.database, app.state.settings = house.database, house.settings
     app.state.media = house.media
+    wakes: list[None] = []
+    house.media.on_work(lambda: wakes.append(None))
     let_in(app, house.database, house.settings, person("desk-1"))
     transport = httpx.ASGITransport(app, client=("192.0.2.7", 4711))
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
-        yield Desk(client, house, ready, data)
+        yield Desk(client, house, ready, data, wakes)
 
 
 async def test_the_whole_file_with_everything_a_player_wants(desk: Desk) -> None:
@@ -306,6 +316,92 @@ async def test_every_filter_narrows(desk: Desk) -> None:
     second = (NOON + timedelta(minutes=2)).isoformat()
     assert await found(started_from=second) == ["3", "2"]
     assert await found(started_to=second) == ["1"]
+
+
+async def test_what_was_missing_is_looked_for_again_once_it_is_back(desk: Desk) -> None:
+    house = desk.house
+    lost = await house.recorded(7, seconds=3.0)
+    source = house.path((await house.file(lost)).source_path)
+    kept = source.read_bytes()
+    source.unlink()
+    for _ in range(10):
+        await house.worker.drain()
+        house.later(hours=2)
+    assert (await desk.get(f"{URL}/{lost}")).json()["status"] == "missing"
+
+    source.write_bytes(kept)
+    answer = await desk.client.post(f"{URL}/{lost}/retry")
+    assert (answer.status_code, answer.json()["status"]) == (202, "pending")
+    assert desk.woken == 1
+    await house.worker.drain()
+    assert (await desk.get(f"{URL}/{lost}/audio")).status_code == 200
+    noted = await Trail(house.database).page(
+        TrailFilter(action="recording.retried"), before=None, limit=9
+    )
+    assert [(one.actor, one.subject, one.data) for one in noted] == [
+        ("desk-1", f"recording:{lost}", {"was": "missing"})
+    ]
+
+
+async def test_what_was_given_up_is_tried_again_with_all_its_attempts(desk: Desk) -> None:
+    house = desk.house
+    broken = await house.recorded(8, seconds=3.0)
+    async with house.database.writing() as session:
+        values = {"status": "failed", "attempts": 20, "error": "the disk was full"}
+        await session.execute(update(MediaFile).where(MediaFile.id == broken).values(values))
+    assert (await desk.client.post(f"{URL}/{broken}/retry")).status_code == 202
+    file = await house.file(broken)
+    assert (file.status, file.attempts, file.error) == ("pending", 0, None)
+    await house.worker.drain()
+    assert (await house.file(broken)).status == "ready"
+
+
+async def test_where_there_is_nothing_to_retry_it_is_said(desk: Desk) -> None:
+    for media_id, expected in (
+        (desk.ready, (409, "nothing_to_retry")),
+        ("pbx1:99.9/rec1", (404, "recording_not_found")),
+    ):
+        answer = await desk.client.post(f"{URL}/{media_id}/retry")
+        assert (answer.status_code, answer.json()["error"]["code"]) == expected
+    assert desk.woken == 0
+
+
+async def test_recordings_of_a_seat_are_those_in_which_it_talked(desk: Desk) -> None:
+    house = desk.house
+    sent_on, made = await house.recorded(5, seconds=2.0), await house.recorded(6, seconds=2.0)
+    async with house.database.writing() as session:
+        for number, (media_id, direction, caller, seats) in enumerate(
+            (
+                (desk.ready, Direction.INBOUND, "139", ["8001"]),
+                (sent_on, Direction.INBOUND, "139", ["8001", "8002"]),
+                (made, Direction.OUTBOUND, "8002", ["02161234567"]),
+            )
+        ):
+            call_id = media_id.partition("/")[0]
+            session.add(
+                Call(
+                    id=call_id, node="pbx1", linkedid="1", direction=direction.value,
+                    caller_number=caller, caller_name="", called_number="", started_at=NOON,
+                    answered_at=NOON, ended_at=NOON, ended_by=None, outcome="answered", route="",
+                    queue="", seat=seats[-1], first_seat=seats[0],
+                )
+            )  # fmt: skip
+            for serial, seat in enumerate(seats, 1):
+                session.add(
+                    Talk(
+                        id=f"{call_id}/t{serial}", call_id=call_id, seat=seat,
+                        channel=f"{number}.{serial}", channel_name="", via="queue",
+                        started_at=NOON, ended_at=NOON, ended_by=None,
+                    )
+                )  # fmt: skip
+
+    async def of(seat: str) -> set[str]:
+        answer = await desk.client.get(URL, params={"seat": seat})
+        return {item["id"] for item in answer.json()["items"]}
+
+    assert await of("8001") == {desk.ready, sent_on}
+    assert await of("8002") == {sent_on, made}
+    assert await of("8003") == set()
 
 
 async def test_one_recording_with_its_call(desk: Desk) -> None:
