@@ -8,11 +8,12 @@ cut can lose the last ones, and the journal brings those back.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from callcenter.db.one_step import OneStepConnection
 from callcenter.db.postgresql import READING, make_postgresql_engine
 from callcenter.db.url import POSTGRESQL, parse_url
 
@@ -37,10 +39,21 @@ def make_engine(url: str, *, patience_ms: int | None = None) -> AsyncEngine:
     parsed = parse_url(url)
     if parsed.drivername == POSTGRESQL:
         return make_postgresql_engine(parsed, lock_ms=BUSY_TIMEOUT_MS, patience_ms=patience_ms)
-    engine = create_async_engine(parsed)
+    engine = create_async_engine(parsed, async_creator=_sqlite_creator(parsed))
     event.listen(engine.sync_engine, "connect", _sqlite_connect)
     event.listen(engine.sync_engine, "begin", _sqlite_begin)
     return engine
+
+
+def _sqlite_creator(url: URL) -> Callable[[], Awaitable[OneStepConnection]]:
+    (path,), options = url.get_dialect()().create_connect_args(url)
+
+    async def connect() -> OneStepConnection:
+        connection = OneStepConnection(lambda: sqlite3.connect(path, **dict(options)))
+        await connection
+        return connection
+
+    return connect
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
