@@ -94,6 +94,7 @@ from callcenter.health.parts import (
     agi_health,
     database_health,
     disk_health,
+    holidays_health,
     recordings_health,
 )
 from callcenter.health.service import HealthService
@@ -438,6 +439,7 @@ async def _build(
             "disk": partial(disk_health, settings),
             "recordings": partial(recordings_health, settings),
             "tasks": partial(tasks_health, tasks),
+            "holidays": partial(holidays_health, workdays),
         }
     )
     for source in (

@@ -107,7 +107,7 @@ def doctor(as_json: Json = False) -> None:
         show_json(parts)
     else:
         for part in parts:
-            mark = "ok  " if part.ok else "DOWN"
+            mark = "ok  " if part.ok else "DOWN" if part.status.value == "down" else "look"
             say(f"{mark} {part.name:<12} {part.message}")
     if not all(part.ok for part in parts):
         raise typer.Exit(EXIT_UNWELL)
@@ -138,6 +138,7 @@ def seats(as_json: Json = False) -> None:
                     "loopback": "127.0.0.1",
                     "port": settings.sip_port,
                     "transports": ["udp", "tcp"],
+                    "tls_port": settings.sip_tls_port or None,
                 },
                 "seats": [
                     {"extension": row.extension, "name": row.name, "password": row.secret}
@@ -146,7 +147,8 @@ def seats(as_json: Json = False) -> None:
             }
         )
         return
-    say(f"register at {address}:{settings.sip_port} (UDP or TCP)")
+    tls = f", or at {address}:{settings.sip_tls_port} (TLS)" if settings.sip_tls_port else ""
+    say(f"register at {address}:{settings.sip_port} (UDP or TCP){tls}")
     for row in rows:
         say(f"{row.extension}  {row.secret}  {row.name}")
 

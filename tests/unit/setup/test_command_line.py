@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
@@ -19,6 +20,7 @@ from callcenter.cli_setup import (
     summary,
 )
 from callcenter.config import Settings, TrunkMode
+from callcenter.db.migrate import upgrade
 from callcenter.domain.ids import Extension
 from callcenter.domain.seating import DesiredSeat
 from callcenter.errors import SetupError
@@ -84,6 +86,25 @@ def test_before_set_up_every_command_names_set_up(
     said = capsys.readouterr().err
     assert "callcenter setup" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("port", "said"), [("5061", ":5061 (TLS)"), ("0", "(UDP or TCP)\n")])
+def test_seats_name_the_port_of_tls_where_it_is_on(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    port: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv("CALLCENTER_SIP_TLS_PORT", port)
+    settings = Settings(home=home)
+    check_home(settings)
+    upgrade(settings.db_url)
+    assert call(monkeypatch, "seats") == 0
+    assert said in capsys.readouterr().out
+    assert call(monkeypatch, "seats", "--json") == 0
+    server = json.loads(capsys.readouterr().out)["server"]
+    assert server["tls_port"] == (int(port) or None)
 
 
 def test_a_second_run_of_one_home_is_refused(
