@@ -66,7 +66,6 @@ async def take(session: AsyncSession, changes: LedgerChanges) -> Sequence[Change
     outbound = {call.id: call for call in changes.calls if call.direction is Direction.OUTBOUND}
     if not found and not reached and not outbound:
         return ()
-    await repository.lock(session)
     if outbound:
         await _follow_attempts(session, outbound)
     known = await repository.known_missed(session, [one.call_id for one in found])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, func, insert, select, text, tuple_, update
+from sqlalchemy import Table, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.callbacks.models import CallbackAttempt, CallbackMissed, CallbackTask
@@ -18,9 +18,6 @@ CHUNK = 500
 OFFERED = 500
 """Open tasks that are looked at for the next one: those whose place is best. More than an hour's
 missed calls of a large city; behind them nothing can come before its turn."""
-
-_LOCK = 12346
-"""Of the advisory lock; see `cases.repository` for the other one."""
 
 TASK = cast(Table, CallbackTask.__table__)
 MISSED = cast(Table, CallbackMissed.__table__)
@@ -53,12 +50,6 @@ class QueueCount:
     count: int
     oldest: datetime
     """When the first of them was missed first."""
-
-
-async def lock(session: AsyncSession) -> None:
-    """No other process changes tasks until this transaction ends. On SQLite that is so already."""
-    if session.get_bind().dialect.name == "postgresql":
-        await session.execute(text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_LOCK))
 
 
 # -- for the ledger's listener --------------------------------------------------------------------

@@ -209,7 +209,6 @@ class CallbackService:
         now = self._clock()
         waiting = self._waiting()
         async with self._database.writing() as session:
-            await repository.lock(session)
             held = await repository.taken_by(session, agent.name)
             mine = next((t for t in held if _rules(t).holder(self._limits, now)), None)
             if mine is None:
@@ -233,7 +232,6 @@ class CallbackService:
         """
         now = self._clock()
         async with self._database.writing() as session:
-            await repository.lock(session)
             task = await _found(session, task_id)
             _check(refuse_taking(_rules(task), agent.name, self._limits, now), task)
             _take(task, agent, now)
@@ -244,7 +242,6 @@ class CallbackService:
     async def release(self, task_id: int, agent: Agent) -> TaskDetail:
         """Give a task back untried; it keeps its place. Errors as of `finish`."""
         async with self._database.writing() as session:
-            await repository.lock(session)
             task = await _found(session, task_id)
             _check(refuse_holding(_rules(task), agent.name), task)
             _settle(task, give_back(_rules(task)), self._clock())
@@ -266,7 +263,6 @@ class CallbackService:
         now = self._clock()
         call = self._dialler.new_call()
         async with self._database.writing() as session:
-            await repository.lock(session)
             task = await _found(session, task_id)
             _check(refuse_dialling(_rules(task), agent.name, self._limits), task)
             self._must_be_allowed(task.number)
@@ -323,7 +319,6 @@ class CallbackService:
         if case_number is not None and self._cases is not None:
             await self._cases.get(case_number)
         async with self._database.writing() as session:
-            await repository.lock(session)
             task = await _found(session, task_id)
             _check(refuse_holding(_rules(task), agent.name), task)
             made = finish(_rules(task), result, not_before=not_before, limits=self._limits, now=now)

@@ -57,7 +57,6 @@ async def take(
     ids = {*calls, *messages, *(talk.call_id for talk in changes.talks)}
     if not ids:
         return ()
-    await repository.lock_numbering(session)
     present = await repository.of_calls(session, ids)
     missing = {call_id for call_id in messages if call_id not in calls and call_id not in present}
     if missing:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, func, insert, select, text, tuple_, update
+from sqlalchemy import Table, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,9 +15,6 @@ from callcenter.cases.models import Case, CaseEvent
 
 CHUNK = 500
 """Ids per statement, well below the number of parameters that any database takes."""
-
-_NUMBERING_LOCK = 12345
-"""Any number will do, if nobody else locks the same one."""
 
 NUMBER_LENGTH = 20
 """Of a case number, at most."""
@@ -41,14 +38,6 @@ class CaseFilter:
     """Inclusive."""
     opened_to: datetime | None = None
     """Exclusive."""
-
-
-async def lock_numbering(session: AsyncSession) -> None:
-    """Nobody else gives numbers until this transaction ends. On SQLite that is so already."""
-    if session.get_bind().dialect.name == "postgresql":
-        await session.execute(
-            text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_NUMBERING_LOCK)
-        )
 
 
 _CALL_FIELDS = (

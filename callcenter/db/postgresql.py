@@ -23,8 +23,9 @@ from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from callcenter.db.unavailable import DatabaseUnavailable
+from callcenter.db.unavailable import DatabaseUnavailable, ValueRefused
 from callcenter.db.url import place_of
+from callcenter.errors import CallcenterError
 
 WRITERS_LOCK = 12345
 """The key of the one advisory lock; the database is ours alone, so any number will do."""
@@ -85,8 +86,8 @@ def make_postgresql_engine(url: URL, *, lock_ms: int, patience_ms: int | None) -
 
     def failed(context: ExceptionContext) -> BaseException | None:
         error = context.original_exception
-        found = _unavailable(error, place)
-        if found is not None and not isinstance(error, DatabaseUnavailable):
+        found: CallcenterError | None = _refused(error) or _unavailable(error, place)
+        if found is not None and found is not error:
             found.__cause__ = error
         return found
 
@@ -157,6 +158,14 @@ def _unavailable(
             return None
         mend = _NO_ANSWER
     return DatabaseUnavailable(f"{place[0].upper()}{place[1:]} cannot be used ({reason}); {mend}.")
+
+
+def _refused(error: BaseException) -> ValueRefused | None:
+    """`error` as one of the value that was given: class 22, or asyncpg's own DataError."""
+    state = str(getattr(error, "sqlstate", None) or "")
+    if not state.startswith("22") and type(error.__cause__).__name__ != "DataError":
+        return None
+    return ValueRefused(f"a value cannot be stored ({_first_line(error)})")
 
 
 def _first_line(error: BaseException) -> str:

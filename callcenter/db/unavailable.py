@@ -1,4 +1,4 @@
-"""The database does not answer: said in one sentence, with the mend."""
+"""What the database cannot do, said in one sentence: it is away, or a value is none of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from callcenter.errors import CallcenterError
+from callcenter.errors import BadInput, CallcenterError
 
 
 class DatabaseUnavailable(CallcenterError, SQLAlchemyError):  # type: ignore[misc]  # both: code
@@ -20,6 +20,16 @@ class DatabaseUnavailable(CallcenterError, SQLAlchemyError):  # type: ignore[mis
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="database_unavailable")
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ValueRefused(BadInput, SQLAlchemyError):  # type: ignore[misc]  # both: code
+    """A text or number that the database cannot hold, such as a NUL character or 2⁷⁰."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="bad_input")
 
     def __str__(self) -> str:
         return self.message

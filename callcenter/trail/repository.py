@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, insert, select, text
+from sqlalchemy import Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.trail.chain import START, Head
 from callcenter.trail.models import TrailEntry
 
 ENTRY = cast(Table, TrailEntry.__table__)
-_LOCK = 12346
-"""Any number will do, if nobody else locks the same one."""
 _HEAD = select(TrailEntry.seq, TrailEntry.sha256).order_by(TrailEntry.seq.desc()).limit(1)
 
 
@@ -30,12 +28,6 @@ class TrailFilter:
     """Inclusive."""
     at_to: datetime | None = None
     """Exclusive."""
-
-
-async def lock(session: AsyncSession) -> None:
-    """Nobody else appends until this transaction ends. On SQLite that is so already."""
-    if session.get_bind().dialect.name == "postgresql":
-        await session.execute(text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_LOCK))
 
 
 async def head(session: AsyncSession) -> Head:

@@ -96,7 +96,6 @@ async def record(session: AsyncSession, *entries: Entry, now: datetime) -> None:
 
 
 async def _append(session: AsyncSession, told: Sequence[_Told], now: datetime) -> None:
-    await repository.lock(session)
     head = await repository.head(session)
     rows = []
     for one in told:
