@@ -36,7 +36,7 @@ BEFORE_MIDNIGHT = datetime(2026, 11, 24, 15, 59, 30, tzinfo=UTC)
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'cases.db'}"
+    url = Settings(_env_file=None, home=tmp_path).db_url
     await upgrade_async(url)
     made = Database(url)
     yield made

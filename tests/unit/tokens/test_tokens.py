@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from callcenter.config import Settings
 from callcenter.db.engine import Database
 from callcenter.db.migrate import upgrade_async
 from callcenter.errors import BadInput, Conflict, NotFound
@@ -27,7 +28,7 @@ class Watch:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'tokens.db'}"
+    url = Settings(_env_file=None, home=tmp_path).db_url
     await upgrade_async(url)
     made = Database(url)
     yield made

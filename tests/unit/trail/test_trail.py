@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.actor import acting
+from callcenter.config import Settings
 from callcenter.db.engine import Database
 from callcenter.db.migrate import upgrade_async
 from callcenter.errors import BadInput
@@ -36,11 +38,20 @@ class Watch:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'trail.db'}"
+    url = Settings(_env_file=None, home=tmp_path).db_url
     await upgrade_async(url)
     made = Database(url)
     yield made
     await made.close()
+
+
+async def drop_triggers(session: AsyncSession) -> None:
+    """As somebody can who owns the database."""
+    names = ["no_update", "no_delete"]
+    if session.get_bind().dialect.name == "postgresql":
+        names = ["append_only ON trail_entry"]
+    for name in names:
+        await session.execute(text(f"DROP TRIGGER trail_entry_{name}"))
 
 
 async def noted(database: Database, count: int) -> Trail:
@@ -86,7 +97,7 @@ async def test_an_entry_comes_and_goes_with_its_change(database: Database) -> No
 )
 async def test_the_database_refuses_to_change_or_remove(database: Database, statement: str) -> None:
     trail = await noted(database, 3)
-    with pytest.raises(DatabaseError, match="append-only"):
+    with pytest.raises(DBAPIError, match="append-only"):
         async with database.writing() as session:
             await session.execute(text(statement))
     assert (await trail.verify()).entries == 3
@@ -107,8 +118,7 @@ async def test_whoever_goes_round_the_database_is_found(
 ) -> None:
     trail = await noted(database, 5)
     async with database.writing() as session:
-        await session.execute(text("DROP TRIGGER trail_entry_no_update"))
-        await session.execute(text("DROP TRIGGER trail_entry_no_delete"))
+        await drop_triggers(session)
         await session.execute(text(statement))
     verdict = await trail.verify()
     assert verdict.entries == whole
@@ -124,7 +134,7 @@ async def test_a_noted_head_shows_that_the_end_was_cut_off_or_written_anew(
     assert parse_head(str(head)) == head
     assert (await trail.verify(head)).problem is None
     async with database.writing() as session:
-        await session.execute(text("DROP TRIGGER trail_entry_no_delete"))
+        await drop_triggers(session)
         await session.execute(text("DELETE FROM trail_entry WHERE seq > 3"))
     assert (await trail.verify()).problem is None
     assert "cut off" in str((await trail.verify(head)).problem)

@@ -1,0 +1,84 @@
+"""The database that a unit test uses: SQLite, and PostgreSQL too where `ON_BOTH` says so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.postgresql_server import PostgresqlServer
+
+FOLDER = Path(__file__).parent
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+ON_BOTH = frozenset(
+    {
+        "agents/test_agent_api.py",
+        "blocklist/test_blocklist.py",
+        "callbacks/test_callback_intake.py",
+        "calls/test_ingest.py",
+        "cases/test_case_api.py",
+        "cases/test_case_intake.py",
+        "db/test_races.py",
+        "recordings/test_media_retention.py",
+        "shifts/test_requests.py",
+        "tokens/test_tokens.py",
+        "trail/test_trail.py",
+        "voicemail/test_voice_message_api.py",
+    }
+)
+"""Modules whose tests run on both: those that hold what the SQL must do. A test is given its
+database by the settings' environment, as an instance is; nothing else in it differs.
+``TEST_DATABASE=postgresql`` runs every unit test on PostgreSQL instead: some minutes."""
+
+OF_SQLITE = frozenset(
+    {
+        "test_a_database_that_is_not_there_is_not_made_and_is_used_once_it_is",
+        "test_a_locked_database_gives_the_default_and_then_the_answer",
+        "test_a_database_that_hangs_gives_the_default_and_then_the_answer",
+        "test_every_filter_is_in_an_index",
+        "test_every_list_is_in_an_index",
+        "test_the_caller_who_waits_is_looked_up_in_an_index",
+        "test_the_server_cannot_write",
+        "test_the_workers_questions_are_in_indices",
+    }
+)
+"""Tests of what only SQLite has: its plans, its locks, its file."""
+
+MISSING = sorted(name for name in ON_BOTH if not (FOLDER / name).exists())
+assert not MISSING, f"no such modules: {MISSING}"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """The session's server; made when the first test asks for it."""
+    server = PostgresqlServer.made()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(autouse=True)
+def database_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Which database this test's instance has; a migrated one of its own if it is PostgreSQL."""
+    kind: str = getattr(request, "param", SQLITE)
+    if kind == SQLITE:
+        yield kind
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    name = server.copy()
+    monkeypatch.setenv("CALLCENTER_DATABASE_URL", server.url(name))
+    yield kind
+    server.drop(name)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Both databases for the modules of `ON_BOTH`."""
+    path = Path(metafunc.module.__file__)
+    if not path.is_relative_to(FOLDER) or metafunc.function.__name__ in OF_SQLITE:
+        return
+    if os.environ.get("TEST_DATABASE") == POSTGRESQL:
+        metafunc.parametrize("database_kind", (POSTGRESQL,), indirect=True)
+    elif path.relative_to(FOLDER).as_posix() in ON_BOTH:
+        metafunc.parametrize("database_kind", (SQLITE, POSTGRESQL), indirect=True)
