@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Request, status
 from callcenter.access import Who, requires
 from callcenter.domain.permissions import Permission
 from callcenter.shifts.attendance import AttendanceService
+from callcenter.shifts.attendance_schemas import ShiftsNowOut
 from callcenter.shifts.common import Id, problem
+from callcenter.shifts.pattern_schemas import ShiftBody, ShiftOut
 from callcenter.shifts.patterns import PatternService
-from callcenter.shifts.schemas import ShiftBody, ShiftOut, ShiftsNowOut
 
 router = APIRouter(prefix="/api/shifts", tags=["shifts"])
 

@@ -17,20 +17,13 @@ from pydantic import (
 
 from callcenter.domain.requests import LeaveKind, RequestState
 from callcenter.shifts.models import LeaveRequest, SwapRequest
+from callcenter.shifts.pattern_schemas import UserId, no_nul
 from callcenter.shifts.requests import NewSwap
-from callcenter.shifts.schemas import UserId
-
-
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a NUL character cannot be stored")
-    return value
-
 
 Words = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=500),
-    AfterValidator(_no_nul),
+    AfterValidator(no_nul),
 ]
 EntryId = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 

@@ -15,13 +15,14 @@ from callcenter.domain.permissions import Permission
 from callcenter.errors import BadInput
 from callcenter.shifts import csv_file
 from callcenter.shifts.attendance import AttendanceService
+from callcenter.shifts.attendance_schemas import AttendedOut
 from callcenter.shifts.changes import RotaChanges
 from callcenter.shifts.common import First, Id, Last, Me, problem
 from callcenter.shifts.csv_file import RotaImport
 from callcenter.shifts.feed import FeedService
+from callcenter.shifts.pattern_schemas import RotationBody, RotationOut
 from callcenter.shifts.patterns import PatternService
 from callcenter.shifts.schemas import (
-    AttendedOut,
     ConflictOut,
     EntryIn,
     EntryOut,
@@ -30,8 +31,6 @@ from callcenter.shifts.schemas import (
     GenerateBody,
     GeneratedOut,
     ImportedOut,
-    RotationBody,
-    RotationOut,
     SavedEntryOut,
 )
 from callcenter.shifts.service import EntryInfo, ShiftService
