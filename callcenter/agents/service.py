@@ -23,38 +23,27 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.agents import repository
-from callcenter.agents.models import AgentFact
+from callcenter.agents.facts import fact_of, facts_in
 from callcenter.agents.ports import OneQueue, PbxSeats, People, Person, Queues
-from callcenter.agents.records import decode
+from callcenter.agents.roll import Roll
 from callcenter.broadcast import Change
-from callcenter.calls.lookup import call_rows
 from callcenter.clock import Clock, utc_now
 from callcenter.config import Settings
 from callcenter.db.engine import Database
 from callcenter.domain.agents import (
     Activity,
     Agent,
-    BreakExceeded,
-    Changed,
     Command,
-    Effect,
-    Fact,
     LogIn,
     LogOut,
     Refusal,
-    RingEnded,
-    Rules,
-    SeatLeft,
     SeatSeen,
-    SeatTaken,
-    SetPause,
-    TalkEnded,
     Tick,
     apply,
     refusal,
 )
-from callcenter.domain.ids import Extension, Uniqueid
-from callcenter.domain.ledger import Direction, LedgerChanges, RingEnd
+from callcenter.domain.ids import Extension
+from callcenter.domain.ledger import LedgerChanges
 from callcenter.domain.seating import DesiredMember
 from callcenter.errors import BadInput, Conflict, NotFound
 from callcenter.seats.service import SeatService
@@ -66,12 +55,6 @@ FACTS_AT_ONCE = 500
 LONGEST_REST_SECONDS = 5.0
 """A fact whose wake-up was lost, by another process say, is taken so much later at most."""
 RETRY_SECONDS = 1.0
-
-_RINGS = {
-    RingEnd.ANSWERED: "ring_answered",
-    RingEnd.NO_ANSWER: "ring_missed",
-    RingEnd.REFUSED: "ring_refused",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,44 +86,24 @@ class AgentService:
         self._seats = seats
         self._pbx = pbx
         self._queues = queues or OneQueue(settings.hotline_number)
-        self._publish = publish
         self._clock = clock
-        self._turn = asyncio.Lock()
-        """One step after the other."""
         self._wake = asyncio.Event()
-        self._listeners: list[Callable[[], None]] = []
-        self._loaded = False
-        self._agents: dict[int, Agent] = {}
-        """Who is logged in."""
-        self._by_seat: dict[Extension, int] = {}
         self._changed_users: set[int] = set()
         self._check_seats = True
         """A seat may have been disabled or removed; at the beginning, while we were not there."""
-        self._rules = Rules(settings.wrap_up_seconds, settings.ring_no_answer_limit)
+        self._roll = Roll(
+            database, settings, pbx=pbx, publish=publish, stepped=self._wake.set, clock=clock
+        )
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each commit that changed what `memberships` says."""
-        self._listeners.append(listener)
+        self._roll.on_change(listener)
 
     # -- life ---------------------------------------------------------------------------------
 
     async def load(self) -> None:
         """Everybody as the last process left him. Called once; later calls do nothing."""
-        async with self._turn:
-            if self._loaded:
-                return
-            async with self._database.reading() as session:
-                texts = await repository.agents(session)
-                times = await repository.wrap_up_times(session)
-            self._set_rules(times)
-            self._agents = {user_id: decode(text) for user_id, text in texts.items()}
-            self._by_seat = {
-                agent.seat: user_id for user_id, agent in self._agents.items() if agent.seat
-            }
-            self._loaded = True
-            for agent in self._agents.values():
-                if agent.seat is not None:
-                    self._pbx.pause(agent.seat, agent.pause)
+        await self._roll.load()
 
     async def run(self) -> None:
         """Take the ledger's facts and what time brings, until cancelled."""
@@ -182,17 +145,17 @@ class AgentService:
         now = self._clock()
         due = [
             (user_id, Tick())
-            for user_id, agent in self._agents.items()
+            for user_id, agent in self._roll.agents.items()
             if agent.deadline is not None and agent.deadline <= now
         ]
         if due:
-            async with self._turn:
-                await self._take(due)
+            async with self._roll.turn:
+                await self._roll.take(due)
 
     async def _check_person(self, user_id: int) -> None:
         self._changed_users.discard(user_id)  # First: he may be changed again meanwhile.
         try:
-            if user_id in self._agents and await self._people.agent(user_id) is None:
+            if user_id in self._roll.agents and await self._people.agent(user_id) is None:
                 await self.log_out(user_id, forced=True, actor=SYSTEM)
         except SQLAlchemyError:
             self._changed_users.add(user_id)
@@ -204,9 +167,9 @@ class AgentService:
         self._check_seats = False  # First: one may be changed again meanwhile.
         try:
             usable = {seat.extension for seat in await self._seats.desired()}
-            lost = [one for one in self._by_seat.items() if one[0] not in usable]
+            lost = [one for one in self._roll.by_seat.items() if one[0] not in usable]
             for seat, user_id in lost:
-                if self._agents[user_id].activity is not Activity.IDLE:
+                if self._roll.agents[user_id].activity is not Activity.IDLE:
                     self._check_seats = True  # The end of his call wakes us.
                     continue
                 reason = await self._why_lost(seat)
@@ -223,7 +186,7 @@ class AgentService:
         return "seat_disabled"
 
     def _rest(self) -> float:
-        deadlines = [agent.deadline for agent in self._agents.values()]
+        deadlines = [agent.deadline for agent in self._roll.agents.values()]
         first = min((one for one in deadlines if one is not None), default=None)
         if first is None:
             return LONGEST_REST_SECONDS
@@ -240,14 +203,14 @@ class AgentService:
         """
         await self.load()
         seats = await self._seats.desired()
-        taken = dict(self._by_seat)
+        taken = dict(self._roll.by_seat)
         async with self._database.reading() as session:
             skills = await repository.skills(session, set(taken.values()))
         names = {person.user_id: person.name for person in await self._people.agents()}
         main, members = self._settings.hotline_number, list[DesiredMember]()
         for seat in seats:
             user_id = taken.get(seat.extension)
-            agent = self._agents.get(user_id) if user_id is not None else None
+            agent = self._roll.agents.get(user_id) if user_id is not None else None
             if user_id is None or agent is None:
                 if seat.in_queue and not self._settings.agents_required:
                     members.append(DesiredMember(main, seat.extension, seat.name))
@@ -283,10 +246,10 @@ class AgentService:
 
     def at(self, seat: Extension) -> int | None:
         """Whose seat it is now, his user id; None if nobody is logged in there."""
-        return self._by_seat.get(seat)
+        return self._roll.by_seat.get(seat)
 
     def _info(self, person: Person) -> AgentInfo:
-        agent = self._agents.get(person.user_id)
+        agent = self._roll.agents.get(person.user_id)
         return AgentInfo(person, agent or Agent(since=self._clock()))
 
     async def _person(self, user_id: int) -> Person:
@@ -306,14 +269,14 @@ class AgentService:
         await self.load()
         person = await self._person(user_id)
         extension = await self._usable(seat)
-        async with self._turn:
-            owner = self._by_seat.get(extension)
+        async with self._roll.turn:
+            owner = self._roll.by_seat.get(extension)
             if owner is not None and owner != user_id:
                 raise await self._seat_taken(extension, owner)
             command = LogIn(extension, self._pbx.look(extension))
             self._refuse(user_id, command)
             try:
-                await self._take([(user_id, command)], by=actor)
+                await self._roll.take([(user_id, command)], by=actor)
             except IntegrityError as error:  # Another process was faster.
                 raise Conflict(
                     f"seat {extension} has just been taken", code="seat_taken", seat=extension
@@ -326,9 +289,9 @@ class AgentService:
         """Any other command; `NotFound` ``agent_unknown``, `Conflict` with the refusal's code."""
         await self.load()
         person = await self._person(user_id)
-        async with self._turn:
+        async with self._roll.turn:
             self._refuse(user_id, command)
-            await self._take([(user_id, command)], by=actor)
+            await self._roll.take([(user_id, command)], by=actor)
         _log.info("agent %s: %s by=%s", person.login, type(command).__name__, actor)
         return self._info(person)
 
@@ -339,13 +302,13 @@ class AgentService:
         """
         await self.load()
         command = LogOut(forced, reason)
-        async with self._turn:
+        async with self._roll.turn:
             self._refuse(user_id, command)
-            await self._take([(user_id, command)], by=actor)
+            await self._roll.take([(user_id, command)], by=actor)
         _log.info("agent %d logged out by=%s", user_id, actor)
 
     def _refuse(self, user_id: int, command: Command) -> None:
-        agent = self._agents.get(user_id) or Agent(since=self._clock())
+        agent = self._roll.agents.get(user_id) or Agent(since=self._clock())
         why = refusal(agent, command)
         if why is not None:
             raise _refused(why, agent)
@@ -370,23 +333,23 @@ class AgentService:
 
     def seated(self) -> Collection[Extension]:
         """Seats that somebody is logged in to."""
-        return self._by_seat.keys()
+        return self._roll.by_seat.keys()
 
     async def seats_seen(self, seen: Mapping[Extension, SeatSeen]) -> bool:
         """Take what the live floor shows; whether it is written. False: tell it again."""
         now = self._clock()
         for seat, fact in seen.items():
-            user_id = self._by_seat.get(seat)
-            agent = self._agents.get(user_id) if user_id is not None else None
+            user_id = self._roll.by_seat.get(seat)
+            agent = self._roll.agents.get(user_id) if user_id is not None else None
             if agent is not None:  # Before waiting for anything: the next caller does not.
-                self._pause(apply(agent, fact, now, self._rules).effects)
+                self._roll.pause(apply(agent, fact, now, self._roll.rules).effects)
         try:
-            async with self._turn:
-                await self._take(
+            async with self._roll.turn:
+                await self._roll.take(
                     [
-                        (self._by_seat[seat], fact)
+                        (self._roll.by_seat[seat], fact)
                         for seat, fact in seen.items()
-                        if seat in self._by_seat
+                        if seat in self._roll.by_seat
                     ]
                 )
         except SQLAlchemyError as error:
@@ -398,43 +361,12 @@ class AgentService:
 
     async def on_ledger(self, session: AsyncSession, changes: LedgerChanges) -> Sequence[Change]:
         """Keep what the ledger says of agents' seats until it is taken (`LedgerListener`)."""
-        rows = [
-            AgentFact(
-                seat=ring.seat, kind=_RINGS[ring.how], leg=ring.channel, queue="", at=ring.ended_at
-            )
-            for ring in changes.rings
-            if ring.how in _RINGS
-            and ring.ended_at is not None
-            and self._may_sit(ring.seat)
-            # Whoever tells a colleague that he has no time has refused no caller.
-            and not (ring.how is RingEnd.REFUSED and ring.visit_id is None)
-        ]
-        talks = [
-            (talk, talk.ended_at)
-            for talk in changes.talks
-            if talk.ended_at is not None and self._may_sit(talk.seat)
-        ]
-        if talks:
-            calls = await call_rows(session, {talk.call_id for talk, _ in talks})
-            for talk, at in talks:
-                call = calls.get(talk.call_id)
-                # Colleagues' talks among themselves leave nothing to be written up.
-                if call is not None and call.direction is not Direction.INTERNAL:
-                    rows.append(
-                        AgentFact(
-                            seat=talk.seat,
-                            kind="talk_ended",
-                            leg=talk.channel,
-                            queue=call.queue,
-                            at=at,
-                        )
-                    )
-        await repository.add_facts(session, rows)
+        await repository.add_facts(session, await facts_in(session, changes, self._may_sit))
         return ()
 
     def _may_sit(self, seat: str) -> bool:
         """Whether somebody is logged in there; all that are seats, as long as that is unknown."""
-        return seat in self._by_seat if self._loaded else len(seat) <= 16
+        return seat in self._roll.by_seat if self._roll.loaded else len(seat) <= 16
 
     async def _take_facts(self) -> int:
         """Take the oldest facts; how many there were."""
@@ -442,13 +374,13 @@ class AgentService:
             waiting = await repository.facts(session, FACTS_AT_ONCE)
         if not waiting:
             return 0
-        async with self._turn:
+        async with self._roll.turn:
             facts = [
-                (user_id, _fact(row))
+                (user_id, fact_of(row))
                 for row in waiting
-                if (user_id := self._by_seat.get(Extension(row.seat))) is not None
+                if (user_id := self._roll.by_seat.get(Extension(row.seat))) is not None
             ]
-            await self._take(facts, taken=[row.id for row in waiting])
+            await self._roll.take(facts, taken=[row.id for row in waiting])
         return len(waiting)
 
     # -- rules --------------------------------------------------------------------------------
@@ -465,13 +397,8 @@ class AgentService:
             await repository.set_wrap_up_times(session, seconds)
             entry = Entry("agent.wrap_up_times", "agents", {"seconds": dict(seconds)}, actor)
             await record(session, entry, now=self._clock())
-        self._set_rules(seconds)
+        self._roll.set_rules(seconds)
         _log.info("wrap-up times %s by=%s", dict(seconds), actor)
-
-    def _set_rules(self, times: Mapping[str, int]) -> None:
-        self._rules = Rules(
-            self._settings.wrap_up_seconds, self._settings.ring_no_answer_limit, dict(times)
-        )
 
     async def skills(self, user_id: int) -> Mapping[str, int]:
         """Levels by queue; `NotFound` ``agent_unknown``."""
@@ -491,101 +418,13 @@ class AgentService:
             entry = Entry("agent.skills", f"agent:{user_id}", {"levels": dict(levels)}, actor)
             await record(session, entry, now=self._clock())
         _log.info("agent %s has skills %s by=%s", person.login, dict(levels), actor)
-        self._tell()
+        self._roll.tell()
 
     async def _known(self, queues: Iterable[str]) -> None:
         codes = set(await self._queues.codes())
         for queue in queues:
             if queue not in codes:
                 raise BadInput(f"there is no queue {queue!r}", code="queue_unknown", queue=queue)
-
-    # -- one step -----------------------------------------------------------------------------
-
-    async def _take(
-        self, facts: Sequence[tuple[int, Fact]], *, taken: Sequence[int] = (), by: str = ""
-    ) -> None:
-        """Apply `facts` in their order, commit, then show it. Needs the turn.
-
-        `taken`: rows of the ledger's facts that are done with. `by`: who commands it; that stands
-        in the trail, what comes of itself does not.
-        """
-        now = self._clock()
-        agents: dict[int, Agent] = {}
-        effects: list[tuple[int, Effect]] = []
-        for user_id, fact in facts:
-            before = agents.get(user_id) or self._agents.get(user_id) or Agent(since=now)
-            step = apply(before, fact, now, self._rules)
-            if step.agent != before:
-                agents[user_id] = step.agent
-                effects += [(user_id, effect) for effect in step.effects]
-        if agents or taken:
-            async with self._database.writing() as session:
-                await repository.save(session, agents, now)
-                for user_id, effect in effects:
-                    if isinstance(effect, Changed):
-                        await repository.turn(session, user_id, effect)
-                await repository.forget_facts(session, taken)
-                if by:
-                    entries = [_entry(user_id, effect, by) for user_id, effect in effects]
-                    await record(session, *filter(None, entries), now=now)
-        for user_id, agent in agents.items():
-            self._remember(user_id, agent)
-        if agents:
-            self._wake.set()  # There may be another deadline.
-        self._show(effects)
-
-    def _remember(self, user_id: int, agent: Agent) -> None:
-        before = self._agents.pop(user_id, None)
-        if before is not None and before.seat is not None:
-            self._by_seat.pop(before.seat, None)
-        if agent.seat is not None:
-            self._agents[user_id] = agent
-            self._by_seat[agent.seat] = user_id
-
-    def _show(self, effects: Sequence[tuple[int, Effect]]) -> None:
-        for user_id, effect in effects:
-            match effect:
-                case SetPause():
-                    self._pause([effect])
-                case SeatTaken():
-                    self._tell()
-                case SeatLeft(seat):
-                    self._leave(seat)
-                    self._tell()
-                case Changed(before, after):
-                    self._publish(
-                        Change(
-                            "agent.state",
-                            {
-                                "user_id": user_id,
-                                "seat": after.seat,
-                                "state": after.state.value,
-                                "reason": after.reason,
-                                "since": after.since.isoformat(),
-                                "before": before.state.value,
-                            },
-                        )
-                    )
-                case BreakExceeded(reason):
-                    _log.warning("agent %d: the break %s lasts too long", user_id, reason)
-                    data = {"user_id": user_id, "alarm": "break_exceeded", "reason": reason}
-                    self._publish(Change("agent.alarm", data))
-
-    def _pause(self, effects: Iterable[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, SetPause):
-                self._pbx.pause(effect.seat, effect.reason)
-
-    def _leave(self, seat: Extension) -> None:
-        """The seat without an agent: it takes calls again if seats alone do, or none until the
-        reconciler has taken it out of the queues."""
-        if seat in self._by_seat:
-            return  # Somebody else took it in the same step.
-        self._pbx.release(seat, "offline" if self._settings.agents_required else "")
-
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            listener()
 
 
 def _refused(why: Refusal, agent: Agent) -> Conflict:
@@ -603,19 +442,3 @@ def _refused(why: Refusal, agent: Agent) -> Conflict:
             return Conflict("not logged in to a seat", code="not_logged_in", **facts)
         case Refusal.NOT_IN_WRAP_UP:
             return Conflict("there is no wrap-up to be ended", code="not_in_wrap_up", **facts)
-
-
-def _entry(user_id: int, effect: Effect, actor: str) -> Entry | None:
-    if not isinstance(effect, Changed):
-        return None
-    after = effect.after
-    data = {"state": after.state.value, "reason": after.reason, "seat": after.seat}
-    return Entry("agent.state", f"agent:{user_id}", data, actor)
-
-
-def _fact(row: AgentFact) -> Fact:
-    if row.kind == "talk_ended":
-        return TalkEnded(Uniqueid(row.leg), row.queue, row.at)
-    return RingEnded(
-        answered=row.kind == "ring_answered", refused=row.kind == "ring_refused", at=row.at
-    )
