@@ -14,11 +14,15 @@ It is a picture for screens and a guard for commands. The record of a call is th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TypeVar
 
 from callcenter.domain.ids import Extension, Linkedid, Uniqueid
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 MemberKey = tuple[str, str]
 """Queue and interface."""
@@ -245,15 +249,20 @@ class Floor:
     members: Mapping[MemberKey, Member] = field(default_factory=dict)
     devices: Mapping[str, DeviceState] = field(default_factory=dict)
 
-    def seats(self) -> tuple[Seat, ...]:
-        """Every seat the PBX knows, by extension. A seat's endpoint is named by digits alone."""
+    def seats(self, among: Collection[str] | None = None) -> tuple[Seat, ...]:
+        """Every seat the PBX knows, or those `among` some endpoints, by extension.
+
+        A seat's endpoint is named by digits alone.
+        """
         legs: dict[str, list[Channel]] = {}
         for channel in self.channels.values():
             legs.setdefault(channel.endpoint, []).append(channel)
         places: dict[str, list[Member]] = {}
         for member in self.members.values():
-            places.setdefault(member.interface.removeprefix("PJSIP/"), []).append(member)
-        names = {name for name in (*self.devices, *places, *legs) if name.isdecimal()}
+            places.setdefault(_phone_of(member), []).append(member)
+        known = (*self.devices, *places, *legs)
+        wanted = known if among is None else set(known).intersection(among)
+        names = {name for name in wanted if name.isdecimal()}
         return tuple(
             Seat(
                 extension=Extension(name),
@@ -297,6 +306,33 @@ class Floor:
             other.name.startswith("Local/") and other.name.endswith(";1")
             for other in self.others_in_bridge(uniqueid)
         )
+
+
+def touched(before: Floor, after: Floor) -> set[str]:
+    """The endpoints of which anything may be otherwise `after` than it was `before`.
+
+    Floors share what did not change between them, so nothing need be compared but identities.
+    """
+    names = _differing(before.devices, after.devices)
+    for key in _differing(before.members, after.members):
+        names |= {
+            _phone_of(floor.members[key]) for floor in (before, after) if key in floor.members
+        }
+    for uniqueid in _differing(before.channels, after.channels):
+        legs = (floor.channels.get(uniqueid) for floor in (before, after))
+        names |= {leg.endpoint for leg in legs if leg is not None}
+    return names
+
+
+def _differing(before: Mapping[K, V], after: Mapping[K, V]) -> set[K]:
+    if before is after:
+        return set()
+    found = {key for key, value in before.items() if after.get(key) is not value}
+    return found | (after.keys() - before.keys())
+
+
+def _phone_of(member: Member) -> str:
+    return member.interface.removeprefix("PJSIP/")
 
 
 def snapshot(items: Iterable[SnapshotItem]) -> Floor:

@@ -14,7 +14,7 @@ began again after an outage, is timed by what is known of it, in this order of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -114,32 +114,39 @@ class SeatClocks:
             return not running.watched
         return not self._running or seat in self._kept
 
-    def see(self, seats: Iterable[Seat], now: datetime) -> Mapping[str, SeatClock]:
-        """The clock of each of `seats`, which are all there are, at the moment `now`."""
-        before, self._running = self._running, {}
-        for seat in seats:
-            name, state = str(seat.extension), seat_state(seat)
-            known = before.get(name)
-            if known is not None and known.clock.state is state:
-                self._running[name] = known
-                continue
-            if known is not None:
-                made = _Running(SeatClock(state, now), True, now)
-            else:
-                made = _Running(SeatClock(state, now), False, now, _leg_at(seat, state))
-                made = replace(made, clock=self._found(name, made))
-            self._running[name] = made
-            self._unsaved.add(name)
-        for name, gone in before.items():
-            if name not in self._running:
-                self._kept[name] = gone.clock
-        if self._running:
+    def see(
+        self, seats: Iterable[Seat], now: datetime, among: Collection[str] | None = None
+    ) -> Mapping[str, SeatClock]:
+        """The clock of each of `seats` at the moment `now`.
+
+        They are all there are, or all there are `among` some extensions; then the others are as
+        they were.
+        """
+        looked = {str(seat.extension): seat for seat in seats}
+        asked = self._running.keys() if among is None else self._running.keys() & set(among)
+        for name in asked - looked.keys():
+            self._kept[name] = self._running.pop(name).clock
+        for name, seat in looked.items():
+            self._look(name, seat, now)
+        if self._running and self._told:
             self._told = {
                 name: told
                 for name, told in self._told.items()
                 if name in self._running or name in self._kept
             }
-        return {name: one.clock for name, one in self._running.items()}
+        return {name: self._running[name].clock for name in looked}
+
+    def _look(self, name: str, seat: Seat, now: datetime) -> None:
+        state, known = seat_state(seat), self._running.get(name)
+        if known is not None and known.clock.state is state:
+            return
+        if known is not None:
+            made = _Running(SeatClock(state, now), True, now)
+        else:
+            made = _Running(SeatClock(state, now), False, now, _leg_at(seat, state))
+            made = replace(made, clock=self._found(name, made))
+        self._running[name] = made
+        self._unsaved.add(name)
 
     def _found(self, name: str, seen: _Running) -> SeatClock:
         """The clock of a seat whose present state was not seen to begin."""

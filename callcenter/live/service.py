@@ -44,6 +44,7 @@ from callcenter.live.ports import (
     no_thresholds,
     none_confidential,
 )
+from callcenter.live.seats import SeatsInView
 from callcenter.live.view import (
     Item,
     Items,
@@ -52,7 +53,6 @@ from callcenter.live.view import (
     difference,
     empty_view,
     moment,
-    seat_items,
     waiting_items,
 )
 from callcenter.reports.schemas import DayOut
@@ -108,6 +108,7 @@ class LiveService:
         self._clock = clock
         self._wake = asyncio.Event()
         self._clocks = SeatClocks()
+        self._seats = SeatsInView(node, self._clocks)
         self._stale = set(_FROM_DATABASE)
         """What must be read from the database again."""
         self._seen: dict[str, tuple[Any, ...]] = {}
@@ -219,6 +220,7 @@ class LiveService:
 
     def _told(self, changes: LedgerChanges) -> None:
         if self._clocks.told(changes):
+            self._seats.forget()
             self._seen.pop("seats", None)
 
     async def _keep_clocks(self) -> None:
@@ -263,7 +265,7 @@ class LiveService:
             view,
             "seats",
             (shown.devices, shown.members, shown.channels, self._hidden),
-            lambda: self._seats(shown, now),
+            lambda: self._seats.items(shown, self._hidden, now),
         )
         self._from_book(view)
         changes = difference(self._view, view)
@@ -288,10 +290,6 @@ class LiveService:
             return
         self._seen[kind] = of
         view[kind] = make()
-
-    def _seats(self, floor: Floor, now: datetime) -> Items:
-        seats = floor.seats()
-        return seat_items(seats, self._clocks.see(seats, now), self._node, self._hidden)
 
     def _from_book(self, view: dict[str, Items]) -> None:
         book, day = self._book, self._book.today()

@@ -80,7 +80,12 @@ def difference(before: View, after: View) -> Difference:
         if old is new:
             continue
         found += [Gone(kind, key) for key in old if key not in new]
-        found += [Put(kind, key, item) for key, item in new.items() if old.get(key) != item]
+        found += [
+            Put(kind, key, item)
+            for key, item in new.items()
+            # Most are the very same thing, which need not be compared.
+            if (known := old.get(key)) is not item and known != item
+        ]
     return tuple(found)
 
 

@@ -35,6 +35,7 @@ from callcenter.domain.floor import (
     WaitingCaller,
     apply,
     snapshot,
+    touched,
 )
 from callcenter.domain.ids import Linkedid, Uniqueid
 
@@ -271,6 +272,24 @@ def test_every_view_of_the_floor_can_be_had_at_any_moment(
             for leg in talk.channels:
                 others = {*talk.channels} - {leg}
                 assert set(floor.others_in_bridge(leg.uniqueid)) == others
+
+
+@settings(deadline=None)
+@given(happenings, st.integers(1, 5))
+def test_seats_that_were_not_touched_are_as_they_were(
+    script: list[tuple[int, int, int]], at_once: int
+) -> None:
+    facts = run(script).facts
+    before = snapshot(())
+    for start in range(0, len(facts), at_once):
+        now = after(before, facts[start : start + at_once])
+        names = touched(before, now)
+        known = {seat.extension: seat for seat in before.seats()}
+        for seat in now.seats():
+            assert seat.extension in names or seat == known[seat.extension]
+        assert {seat.extension for seat in now.seats()} >= known.keys() - names
+        assert now.seats(names) == tuple(one for one in now.seats() if one.extension in names)
+        before = now
 
 
 @settings(deadline=None)
