@@ -50,7 +50,8 @@ async def rows_of_open_calls(session: AsyncSession) -> LedgerChanges:
 
 async def ledger_generation(session: AsyncSession) -> int:
     """How often the ledger was derived anew: whoever holds rows of another one reads again."""
-    return await session.scalar(select(func.coalesce(func.sum(JournalOffset.generation), 0))) or 0
+    # PostgreSQL's sum of 64-bit numbers is a Decimal.
+    return int(await session.scalar(select(func.sum(JournalOffset.generation))) or 0)
 
 
 async def queue_joins(session: AsyncSession, call_ids: Collection[str]) -> dict[str, datetime]:

@@ -22,6 +22,7 @@ ON_BOTH = frozenset(
         "cases/test_case_api.py",
         "cases/test_case_intake.py",
         "db/test_races.py",
+        "db/test_sql.py",
         "recordings/test_media_retention.py",
         "shifts/test_requests.py",
         "tokens/test_tokens.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from callcenter.db.migrate import (
     upgrade_async,
 )
 from callcenter.db.models import metadata
+from tests.postgresql_server import PostgresqlServer
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -29,8 +31,19 @@ def _differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, metadata))
 
 
-async def test_an_upgraded_database_is_what_the_models_say(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'new.db'}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A new database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new.db'}"
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    name = server.copy("template1")
+    yield server.url(name)
+    server.drop(name)
+
+
+async def test_an_upgraded_database_is_what_the_models_say(url: str) -> None:
     await upgrade_async(url)
     engine = make_engine(url)
     async with engine.connect() as connection:
@@ -39,8 +52,7 @@ async def test_an_upgraded_database_is_what_the_models_say(tmp_path: Path) -> No
     await engine.dispose()
 
 
-async def test_two_processes_that_start_together_upgrade_once(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'new.db'}"
+async def test_two_processes_that_start_together_upgrade_once(url: str) -> None:
     code = "import sys; from callcenter.db.migrate import upgrade; upgrade(sys.argv[1])"
     processes = [
         await asyncio.create_subprocess_exec(sys.executable, "-c", code, url, cwd=SCRIPTS.parent)
@@ -76,8 +88,7 @@ async def test_a_new_file_that_another_process_holds_is_waited_for(
     assert mode == ("wal",)
 
 
-async def test_the_downgrade_leaves_nothing_behind(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'new.db'}"
+async def test_the_downgrade_leaves_nothing_behind(url: str) -> None:
     await upgrade_async(url)
     engine = make_engine(url)
 
