@@ -70,9 +70,7 @@ class Reconciler:
         self._config = QueueConfig(link, settings.asterisk_dir / "etc")
         self._main = settings.hotline_number
         self._language = settings.language
-        self._sound = SoundRules(
-            settings.seat_rtp_timeout_seconds, settings.seat_rtp_timeout_hold_seconds
-        )
+        self._sound = SoundRules.of(settings)
         self._seconds = settings.reconcile_seconds
         self._clock = clock
         self._wake = asyncio.Event()

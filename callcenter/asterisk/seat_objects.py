@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from callcenter.config import Settings
 from callcenter.domain.reconcile import Fingerprint, pbx_name
 from callcenter.domain.seating import DesiredSeat
 
@@ -62,6 +63,11 @@ class SoundRules:
     """A phone in a talk that is silent on the wire for so long is hung up; 0: never."""
     rtp_timeout_hold_seconds: int = 0
     """The same for one that holds."""
+
+    @staticmethod
+    def of(settings: Settings) -> SoundRules:
+        """As the settings say."""
+        return SoundRules(settings.seat_rtp_timeout_seconds, settings.seat_rtp_timeout_hold_seconds)
 
 
 def _digest(text: str) -> str:
