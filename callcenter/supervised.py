@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from callcenter.errors import CallcenterError
+
 _log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.5
@@ -70,8 +72,13 @@ class Supervised:
                 state.problem = "ended by itself"
                 _log.error("%s ended by itself; begins again in %.1f s", state.name, pause)
             except Exception as error:
-                state.problem = f"{type(error).__name__}: {error}"
-                _log.exception("%s crashed; begins again in %.1f s", state.name, pause)
+                said = _sentence(error)
+                if said is not None:
+                    state.problem = said
+                    _log.error("%s: %s Begins again in %.1f s", state.name, said, pause)
+                else:
+                    state.problem = f"{type(error).__name__}: {error}"
+                    _log.exception("%s crashed; begins again in %.1f s", state.name, pause)
             finally:
                 state.running = False
                 steady.cancel()
@@ -80,6 +87,14 @@ class Supervised:
                 pause = self._pause
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _sentence(error: Exception) -> str | None:
+    """What people are told of `error` if it is one of ours, such as a database that is away: where
+    in the code that was met helps nobody."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error.message if isinstance(error, CallcenterError) else None
 
 
 def _well(state: TaskState) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from callcenter.db.unavailable import DatabaseUnavailable
 from callcenter.health import service
 from callcenter.health.live_parts import tasks_health
 from callcenter.health.parts import HealthStatus, PartHealth, degraded, well
@@ -33,6 +34,28 @@ async def test_a_task_that_crashes_begins_again_and_is_seen() -> None:
     assert "journal" in health.message
     assert "a broken part" in health.message
     assert tasks.states[0].crashes == 1
+    await tasks.stop()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_a_database_that_is_away_is_one_line_and_no_trace(
+    wrapped: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks, again = Supervised(pause=0), asyncio.Event()
+    away = DatabaseUnavailable("The database cannot be used; start it.")
+
+    async def work() -> None:
+        if caplog.records:
+            again.set()
+            await asyncio.Event().wait()
+        raise ExceptionGroup("of a task group", [away]) if wrapped else away
+
+    tasks.start("floor-view", work)
+    await again.wait()
+    (record,) = caplog.records
+    assert record.exc_info is None
+    assert "floor-view: The database cannot be used; start it. Begins again" in record.getMessage()
+    assert tasks.states[0].problem == "The database cannot be used; start it."
     await tasks.stop()
 
 
