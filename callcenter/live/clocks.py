@@ -115,19 +115,23 @@ class SeatClocks:
         return not self._running or seat in self._kept
 
     def see(
-        self, seats: Iterable[Seat], now: datetime, among: Collection[str] | None = None
+        self,
+        seats: Iterable[Seat],
+        now: datetime,
+        among: Collection[str] | None = None,
+        holding: Collection[str] = (),
     ) -> Mapping[str, SeatClock]:
         """The clock of each of `seats` at the moment `now`.
 
         They are all there are, or all there are `among` some extensions; then the others are as
-        they were.
+        they were. `holding`: `seat_state.seats_on_hold`.
         """
         looked = {str(seat.extension): seat for seat in seats}
         asked = self._running.keys() if among is None else self._running.keys() & set(among)
         for name in asked - looked.keys():
             self._kept[name] = self._running.pop(name).clock
         for name, seat in looked.items():
-            self._look(name, seat, now)
+            self._look(name, seat_state(seat, holds=name in holding), seat, now)
         if self._running and self._told:
             self._told = {
                 name: told
@@ -136,8 +140,8 @@ class SeatClocks:
             }
         return {name: self._running[name].clock for name in looked}
 
-    def _look(self, name: str, seat: Seat, now: datetime) -> None:
-        state, known = seat_state(seat), self._running.get(name)
+    def _look(self, name: str, state: SeatState, seat: Seat, now: datetime) -> None:
+        known = self._running.get(name)
         if known is not None and known.clock.state is state:
             return
         if known is not None:

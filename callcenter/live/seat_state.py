@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from callcenter.domain.floor import ChannelState, DeviceState, Seat
+from callcenter.domain.floor import ChannelState, DeviceState, Floor, Seat
+from callcenter.domain.steering import holder
 
 
 class SeatState(StrEnum):
@@ -18,9 +19,18 @@ class SeatState(StrEnum):
     ON_HOLD = "on_hold"
 
 
-def seat_state(seat: Seat) -> SeatState:
-    """What the seat's phone does; a registered phone without a call is idle."""
-    if seat.device is DeviceState.ON_HOLD and seat.talking:
+def seats_on_hold(floor: Floor) -> frozenset[str]:
+    """The seats that hold their citizen over the API: he hears music, their phone knows of
+    nothing."""
+    return frozenset(seat for leg in floor.channels.values() if (seat := holder(leg)) is not None)
+
+
+def seat_state(seat: Seat, *, holds: bool = False) -> SeatState:
+    """What the seat's phone does; a registered phone without a call is idle.
+
+    `holds`: it is among `seats_on_hold`.
+    """
+    if seat.talking and (holds or seat.device is DeviceState.ON_HOLD):
         return SeatState.ON_HOLD
     if seat.talking:
         return SeatState.TALKING

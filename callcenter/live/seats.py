@@ -11,6 +11,7 @@ from datetime import datetime
 
 from callcenter.domain.floor import Floor, touched
 from callcenter.live.clocks import SeatClocks
+from callcenter.live.seat_state import seats_on_hold
 from callcenter.live.view import Items, seat_items
 
 
@@ -23,6 +24,7 @@ class SeatsInView:
         self._floor: Floor | None = None
         """Of which `_items` were made; None: make all of them anew."""
         self._hidden: Collection[str] = frozenset()
+        self._holding: frozenset[str] = frozenset()
         self._items: Items = {}
 
     def forget(self) -> None:
@@ -36,11 +38,14 @@ class SeatsInView:
         """
         before = self._floor if hidden == self._hidden else None
         self._floor, self._hidden = floor, hidden
-        among = None if before is None else touched(before, floor)
+        holding, was_holding = seats_on_hold(floor), self._holding
+        self._holding = holding
+        among = None if before is None else touched(before, floor) | (holding ^ was_holding)
         if among is not None and not among:
             return self._items
         seats = floor.seats(among)
-        made = seat_items(seats, self._clocks.see(seats, now, among), self._node, hidden)
+        clocks = self._clocks.see(seats, now, among, holding)
+        made = seat_items(seats, clocks, self._node, hidden)
         if among is not None:
             rest = {key: item for key, item in self._items.items() if key not in among}
             made = {**rest, **made}

@@ -18,11 +18,14 @@ from callcenter.broadcast import Broadcast, Change
 from callcenter.db.engine import Database
 from callcenter.domain.floor import (
     Channel,
+    ChannelBegan,
+    ChannelEnded,
     ChannelState,
     DeviceChanged,
     DeviceState,
     Member,
     WaitingCaller,
+    apply,
     snapshot,
 )
 from callcenter.domain.ids import Linkedid, Uniqueid
@@ -70,6 +73,27 @@ async def test_what_a_seat_does(
     seat = body(service, ALL)["items"]["seats"]["8001"]
     assert seat["state"] == expected
     assert seat["caller_number"] == (NUMBER if legs else "")
+
+
+async def test_a_seat_that_holds_over_the_api_is_shown_as_holding_until_it_talks_again() -> None:
+    """Its phone knows of nothing: only the leg of music says so, which no seat's endpoint has."""
+    talking = snapshot([DeviceChanged("8001", DeviceState.TALKING), leg(ChannelState.UP, "b1")])
+    music = Channel(
+        Uniqueid("hold-8001--17.1"), "Local/music@steer-hold-00000001;1", Linkedid("17.1"),
+        ChannelState.UP, "", "", "", "", "",
+    )  # fmt: skip
+    neighbours = Neighbours(talking)
+    service = live_service(neighbours, NO_DATABASE)
+    seen = []
+    for floor in (
+        talking,
+        apply(talking, ChannelBegan(music)),
+        apply(apply(talking, ChannelBegan(music)), ChannelEnded(music.uniqueid)),
+    ):
+        neighbours.floor = floor
+        await service.step()
+        seen.append(body(service, ALL)["items"]["seats"]["8001"]["state"])
+    assert seen == ["talking", "on_hold", "talking"]
 
 
 async def test_a_seats_clock_begins_when_its_state_does() -> None:
