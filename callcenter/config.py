@@ -58,6 +58,18 @@ def default_home() -> Path:
     return Path(os.environ.get("CALLCENTER_HOME", "var")).absolute()
 
 
+class SeatSrtp(StrEnum):
+    """Whether the sound of SIP phones is encrypted (SRTP, its key in SDP: RFC 4568). Of browsers it
+    always is."""
+
+    OFF = "off"
+    OFFERED = "offered"
+    """Every phone that can does it; the others go on in the clear. Over UDP and TCP the key can be
+    read along with the rest: only with TLS does it hide anything."""
+    REQUIRED = "required"
+    """A phone that cannot has no calls."""
+
+
 class Settings(BaseSettings):
     """The whole configuration of one instance."""
 
@@ -185,6 +197,9 @@ class Settings(BaseSettings):
         description="Calls left ringing or refused, and the seat is on a break: once is a slip.",
     )
 
+    seat_srtp: SeatSrtp = SeatSrtp.OFFERED
+    """Offered: a phone over TLS, whose signalling is encrypted, has its sound encrypted too, and
+    none is shut out."""
     seat_rtp_timeout_seconds: int = Field(
         30,
         ge=0,
@@ -285,6 +300,13 @@ class Settings(BaseSettings):
     )
     shift_min_rest_hours: float = Field(
         11.0, ge=0, le=48, description="Between two shifts; 11 h leave room for a night's sleep."
+    )
+    shift_max_hours: float = Field(
+        12.0,
+        gt=0,
+        le=48,
+        description="Of work without rest. Eight and three of overtime are the law's most (Labour "
+        "Law, Articles 36 and 41); one more for the hand-over and a meal in a long night.",
     )
     shift_max_days_in_a_row: int = Field(
         6, ge=1, le=31, description="Labour Law, Article 38: at least one day off a week."

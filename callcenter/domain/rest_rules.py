@@ -24,6 +24,8 @@ class ConflictCode(StrEnum):
     """Two shifts of one person share time."""
     TOO_LITTLE_REST = "too_little_rest"
     """The next shift begins too soon after the last."""
+    TOO_LONG = "too_long"
+    """One shift, or several that touch, without rest for too long."""
     TOO_MANY_DAYS = "too_many_days"
     """No day off for too long."""
     ON_LEAVE = "on_leave"
@@ -44,6 +46,8 @@ class RestRules:
     """Days with a shift that may follow one another."""
     covered: int = 1
     """Seats that must be covered while the line is open."""
+    longest: timedelta = timedelta(hours=12)
+    """Of work without rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ def people_conflicts(
     for own in by_user.values():
         own.sort(key=lambda a: (a.starts, a.ends, a.entry_id))
         found.extend(_booking_and_rest(own, rules))
+        found.extend(_too_long(own, rules))
         found.extend(_days_in_a_row(own, rules))
     return sorted(found, key=_by_time)
 
@@ -144,7 +149,7 @@ def _booking_and_rest(own: Sequence[Assignment], rules: RestRules) -> Iterator[R
                     current.user_id,
                     entries,
                 )
-            # Touching shifts are one long one, split at the planner's will.
+            # Touching shifts are one long one, split at the planner's will: see `_too_long`.
             elif timedelta(0) < rest < rules.rest:
                 yield RotaConflict(
                     ConflictCode.TOO_LITTLE_REST,
@@ -156,6 +161,28 @@ def _booking_and_rest(own: Sequence[Assignment], rules: RestRules) -> Iterator[R
                 )
         if latest is None or current.ends > latest.ends:
             latest = current
+
+
+def _too_long(own: Sequence[Assignment], rules: RestRules) -> Iterator[RotaConflict]:
+    """Of one person's shifts in order of their begin."""
+    runs: list[list[Assignment]] = []
+    until: datetime | None = None
+    for current in own:
+        if until is None or current.starts > until:
+            runs.append([])
+        runs[-1].append(current)
+        until = current.ends if until is None else max(until, current.ends)
+    for run in runs:
+        starts, ends = run[0].starts, max(a.ends for a in run)
+        if ends - starts > rules.longest:
+            yield RotaConflict(
+                ConflictCode.TOO_LONG,
+                starts,
+                ends,
+                run[0].user_id,
+                tuple(a.entry_id for a in run),
+                {"minutes": _minutes(ends - starts), "allowed": _minutes(rules.longest)},
+            )
 
 
 def _days_in_a_row(own: Sequence[Assignment], rules: RestRules) -> Iterator[RotaConflict]:

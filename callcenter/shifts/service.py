@@ -118,6 +118,7 @@ class ShiftService:
             rest=timedelta(hours=settings.shift_min_rest_hours),
             days_in_a_row=settings.shift_max_days_in_a_row,
             covered=settings.shift_min_covered,
+            longest=timedelta(hours=settings.shift_max_hours),
         )
 
     @property

@@ -54,7 +54,22 @@ def test_rest_of_exactly_the_rule_is_enough() -> None:
 
 
 def test_shifts_that_touch_are_one_long_one() -> None:
-    assert codes(entry(1, EARLY, 0), entry(2, LATE, 0)) == []
+    four, eight_more = ShiftPattern(8 * 60, 240), ShiftPattern(12 * 60, 480)
+    assert codes(entry(1, four, 0), entry(2, eight_more, 0)) == []
+    (found,) = people_conflicts([entry(1, EARLY, 0), entry(2, LATE, 0)], {}, RULES)
+    assert (found.code, found.entries) == (Code.TOO_LONG, (1, 2))
+    assert found.facts == {"minutes": 960, "allowed": 720}
+
+
+def test_one_shift_of_a_minute_more_than_may_be_is_too_long() -> None:
+    assert codes(entry(1, ShiftPattern(20 * 60, 720), 0)) == []
+    assert codes(entry(1, ShiftPattern(20 * 60, 721), 0)) == [(Code.TOO_LONG, (1,))]
+
+
+def test_three_nights_that_touch_over_midnight_are_one_run() -> None:
+    evening, night, early = ShiftPattern(16 * 60, 480), ShiftPattern(0, 480), EARLY
+    found = codes(entry(1, evening, 0), entry(2, night, 1), entry(3, early, 1))
+    assert found == [(Code.TOO_LONG, (1, 2, 3))]
 
 
 def test_two_shifts_at_once_are_a_double_booking_over_midnight_too() -> None:
@@ -67,7 +82,11 @@ def test_two_shifts_at_once_are_a_double_booking_over_midnight_too() -> None:
 def test_a_short_shift_inside_a_long_one_does_not_hide_the_next() -> None:
     long, inside, later = ShiftPattern(0, 1200), ShiftPattern(600, 60), ShiftPattern(1100, 300)
     found = codes(entry(1, long, 0), entry(2, inside, 0), entry(3, later, 0))
-    assert found == [(Code.DOUBLE_BOOKING, (1, 2)), (Code.DOUBLE_BOOKING, (1, 3))]
+    assert found == [
+        (Code.TOO_LONG, (1, 2, 3)),
+        (Code.DOUBLE_BOOKING, (1, 2)),
+        (Code.DOUBLE_BOOKING, (1, 3)),
+    ]
 
 
 def test_of_two_people_nobody_is_booked_twice() -> None:

@@ -126,10 +126,12 @@ async def test_each_kind_of_conflict_is_found_by_name(desk: Office) -> None:
     await desk.entry(LI, "2026-11-25", "late")
     assert await desk.conflicts("2026-11-25", "2026-11-25") == []
     await desk.entry(LI, "2026-11-25", "night")
-    assert await desk.conflicts("2026-11-25", "2026-11-25") == [("double_booking", LI)]
-    assert await desk.conflicts("2026-11-26", "2026-11-26") == [
-        ("not_covered", None),
+    # From 16:00 to 8:00 without rest.
+    assert await desk.conflicts("2026-11-25", "2026-11-25") == [
+        ("too_long", LI),
+        ("double_booking", LI),
     ]
+    assert ("not_covered", None) in await desk.conflicts("2026-11-26", "2026-11-26")
     del desk.staff.known[LI]
     assert ("unknown_person", LI) in await desk.conflicts("2026-11-25", "2026-11-25")
 
@@ -169,7 +171,7 @@ async def test_twenty_four_hours_at_spring_festival_want_a_night_shift(desk: Off
 
 
 async def test_more_cover_may_be_asked_for(tmp_path: Path) -> None:
-    async with office(tmp_path, shift_min_covered=2) as desk:
+    async with office(tmp_path, shift_min_covered=2, shift_max_hours=24) as desk:
         await desk.pattern("day", 0, 24)
         await desk.entry(WANG, "2026-11-25", "day")
         assert await desk.conflicts("2026-11-25", "2026-11-25") == [("not_covered", None)]
