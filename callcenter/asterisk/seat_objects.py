@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from callcenter.config import Settings
+from callcenter.config import SeatSrtp, Settings
 from callcenter.domain.reconcile import Fingerprint, pbx_name
 from callcenter.domain.seating import DesiredSeat
 
@@ -36,6 +36,7 @@ _BROWSER: Options = {
     "rtcp_mux": "yes",
     "media_use_received_transport": "yes",
     "media_encryption": "dtls",
+    "media_encryption_optimistic": "no",
     "dtls_verify": "fingerprint",
     "dtls_setup": "actpass",
     "dtls_auto_generate_cert": "yes",
@@ -48,10 +49,16 @@ _SIP_PHONE: Options = {
     "ice_support": "no",
     "rtcp_mux": "no",
     "media_use_received_transport": "no",
-    "media_encryption": "no",
     "dtls_verify": "no",
     "dtls_setup": "active",
     "dtls_auto_generate_cert": "no",
+}
+
+
+_SRTP: Mapping[SeatSrtp, Options] = {
+    SeatSrtp.OFF: {"media_encryption": "no", "media_encryption_optimistic": "no"},
+    SeatSrtp.OFFERED: {"media_encryption": "sdes", "media_encryption_optimistic": "yes"},
+    SeatSrtp.REQUIRED: {"media_encryption": "sdes", "media_encryption_optimistic": "no"},
 }
 
 
@@ -63,11 +70,17 @@ class SoundRules:
     """A phone in a talk that is silent on the wire for so long is hung up; 0: never."""
     rtp_timeout_hold_seconds: int = 0
     """The same for one that holds."""
+    srtp: SeatSrtp = SeatSrtp.OFF
+    """Of SIP phones."""
 
     @staticmethod
     def of(settings: Settings) -> SoundRules:
         """As the settings say."""
-        return SoundRules(settings.seat_rtp_timeout_seconds, settings.seat_rtp_timeout_hold_seconds)
+        return SoundRules(
+            settings.seat_rtp_timeout_seconds,
+            settings.seat_rtp_timeout_hold_seconds,
+            settings.seat_srtp,
+        )
 
 
 def _digest(text: str) -> str:
@@ -105,7 +118,7 @@ def seat_objects(seat: DesiredSeat, language: str, sound: SoundRules = SoundRule
             "allow": "alaw,ulaw",
             # Sound goes through us: it is recorded, and phones sit behind NAT.
             "direct_media": "no",
-            **(_BROWSER if seat.browser else _SIP_PHONE),
+            **(_BROWSER if seat.browser else {**_SIP_PHONE, **_SRTP[sound.srtp]}),
             # A phone that dies in a talk says nothing: its citizen would have a dead line until he
             # hangs up himself.
             "rtp_timeout": str(sound.rtp_timeout_seconds),

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import re
 import urllib.parse
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -314,7 +315,11 @@ class Call:
     def _mine(self, direction: str = "sendrecv") -> Sdp:
         port = self.stream.local_port
         address = self.phone.local_address
-        return Sdp(address, port, self.phone.payloads, TELEPHONE_EVENT, direction)
+        crypto = (1, self.stream.key) if self.phone.srtp else None
+        return Sdp(
+            address, port, self.phone.payloads, TELEPHONE_EVENT, direction, crypto,
+            savp=crypto is not None,
+        )  # fmt: skip
 
     def _on_provisional(self, response: Response) -> None:
         if response.status == 180 or response.body:
@@ -328,7 +333,7 @@ class Call:
         with contextlib.suppress(SdpError):
             peer = Sdp.parse(response.body)
             if peer.payloads:
-                self.stream.start(peer)
+                self.stream.start(peer if self.phone.srtp else replace(peer, crypto=None))
 
     def acknowledge(self) -> None:
         """ACK of a 2xx: outside of the transaction, again for each repeated 2xx (13.2.2.4)."""
@@ -424,8 +429,8 @@ class Call:
         response.headers.add("Content-Type", "application/sdp")
         response.body = mine.encode(self._sdp_version)
         if offer is not None:
-            peer = Sdp(offer.address, offer.port, mine.payloads, offer.event, offer.direction)
-            self.stream.start(peer)
+            key = offer.crypto if mine.crypto is not None else None
+            self.stream.start(replace(offer, payloads=mine.payloads, crypto=key))
         return response
 
     async def _until_acknowledged(self, request: Request, response: Response) -> bool:

@@ -68,6 +68,7 @@ class Phone:
         local_address: str = "127.0.0.1",
         codecs: tuple[str, ...] = ("alaw", "ulaw"),
         transport: str = "udp",
+        srtp: bool = False,
         timers: Timers | None = None,
     ) -> None:
         self.server: Address = (host, port)
@@ -79,6 +80,8 @@ class Phone:
         self.transport = transport
         """One of `wires.TRANSPORTS`. Over a WebSocket a phone registers and is found; it has no
         sound, which would be a browser's (DTLS, ICE)."""
+        self.srtp = srtp
+        """Whether it encrypts its sound: always when it calls, and whenever a caller offers to."""
         self.payloads = tuple(CODECS[name] for name in codecs)
         self.refuse_with = 0
         """Answer every new call at once with this status, e.g. 486; 0 lets them ring."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from callcenter.simulator.sdp import Sdp
 from callcenter.simulator.sound import FRAME, RATE, Samples, decode_g711, encode_g711, silence
+from callcenter.simulator.srtp import Srtp, SrtpError, new_key
 
 PACE = FRAME / RATE
 _HEADER = struct.Struct("!BBHII")
@@ -98,6 +99,11 @@ class Stream(asyncio.DatagramProtocol):
         """Telephone events heard."""
         self.packets_heard = 0
         self._transport: asyncio.DatagramTransport | None = None
+        self.key = new_key()
+        """Of what goes out, if both sides encrypt."""
+        self._out: Srtp | None = None
+        self._in: Srtp | None = None
+        self._peer_key = b""
         self._peer: tuple[str, int] | None = None
         self._payload = 8
         self._event: int | None = None
@@ -133,8 +139,21 @@ class Stream(asyncio.DatagramProtocol):
 
     # -- control ------------------------------------------------------------------------------
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether the sound is."""
+        return self._out is not None
+
     def start(self, peer: Sdp) -> None:
-        """Speak to `peer` from now on, or to another peer than before."""
+        """Speak to `peer` from now on, or to another peer than before; encrypted if it has a key
+        (and knows ours)."""
+        if peer.crypto is None:
+            self._out = self._in = None
+        else:
+            self._out = self._out or Srtp(self.key)
+            if self._in is None or self._peer_key != peer.crypto[1]:
+                self._peer_key = peer.crypto[1]
+                self._in = Srtp(self._peer_key)
         self._peer = (peer.address, peer.port)
         self._payload = peer.payloads[0]
         self._event = peer.event
@@ -238,7 +257,10 @@ class Stream(asyncio.DatagramProtocol):
             return
         self._sequence = (self._sequence + 1) & 0xFFFF
         packet = RtpPacket(kind, marker, self._sequence, timestamp, self._ssrc, payload)
-        self._transport.sendto(packet.encode(), self._peer)
+        data = packet.encode()
+        if self._out is not None:
+            data = self._out.protect(data, _HEADER.size)
+        self._transport.sendto(data, self._peer)
 
     # -- receiving ----------------------------------------------------------------------------
 
@@ -249,8 +271,10 @@ class Stream(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, _addr: tuple[str, int]) -> None:
         """Keep what was said to us; what is no RTP is dropped."""
         try:
+            if self._in is not None:
+                data = self._in.unprotect(data, _HEADER.size)
             packet = RtpPacket.parse(data)
-        except RtpError:
+        except (RtpError, SrtpError):
             return
         self.packets_heard += 1
         self._arrived.set()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from callcenter.simulator.srtp import crypto_in, crypto_line
+
 CODECS = {"alaw": 8, "ulaw": 0}
 """Static payload types (RFC 3551)."""
 TELEPHONE_EVENT = 101
@@ -25,6 +27,10 @@ class Sdp:
     event: int | None
     """Payload type of telephone events (RFC 4733); None if it takes none."""
     direction: str = "sendrecv"
+    crypto: tuple[int, bytes] | None = None
+    """Tag and key of SRTP; None: the sound is not encrypted."""
+    savp: bool = False
+    """The profile is RTP/SAVP: encrypted or not at all."""
 
     def encode(self, version: int = 1) -> bytes:
         """The body of an offer or answer; `version` must grow with each new one of a session."""
@@ -35,8 +41,10 @@ class Sdp:
             "s=-",
             f"c=IN IP4 {self.address}",
             "t=0 0",
-            f"m=audio {self.port} RTP/AVP {' '.join(str(kind) for kind in kinds)}",
+            f"m=audio {self.port} RTP/{'S' if self.savp else ''}AVP"
+            f" {' '.join(str(kind) for kind in kinds)}",
         ]
+        lines += [crypto_line(*self.crypto)] if self.crypto is not None else []
         lines += [f"a=rtpmap:{kind} {_NAMES[kind]}/8000" for kind in self.payloads]
         if self.event is not None:
             lines += [f"a=rtpmap:{self.event} telephone-event/8000", f"a=fmtp:{self.event} 0-16"]
@@ -51,13 +59,13 @@ class Sdp:
         audio = next((part for part in media if part.startswith("m=audio")), None)
         if audio is None:
             raise SdpError("no audio")
-        first = re.match(r"m=audio (\d+) RTP/S?AVPF? ([\d ]+)", audio)
+        first = re.match(r"m=audio (\d+) RTP/(S?)AVPF? ([\d ]+)", audio)
         place = re.search(r"^c=IN IP4 (\S+)", audio, re.MULTILINE) or re.search(
             r"^c=IN IP4 (\S+)", session, re.MULTILINE
         )
         if first is None or place is None:
             raise SdpError("no address or no format")
-        kinds = [int(kind) for kind in first[2].split()]
+        kinds = [int(kind) for kind in first[3].split()]
         event = re.search(r"^a=rtpmap:(\d+) (?i:telephone-event)/8000", audio, re.MULTILINE)
         direction = re.search(r"^a=(sendrecv|sendonly|recvonly|inactive)", audio, re.MULTILINE)
         return Sdp(
@@ -66,6 +74,8 @@ class Sdp:
             tuple(kind for kind in kinds if kind in _NAMES),
             int(event[1]) if event else None,
             direction[1] if direction else "sendrecv",
+            crypto_in(audio),
+            savp=bool(first[2]),
         )
 
 
@@ -74,9 +84,17 @@ _ANSWERS = {"sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactiv
 
 def answer_to(offer: Sdp, mine: Sdp) -> Sdp:
     """Our answer to `offer`: the first common codec, the offerer's event type, its direction
-    seen from here (RFC 3264 6.1). `SdpError` if there is no common codec."""
+    seen from here (RFC 3264 6.1), its encryption if both have one. `SdpError` if there is no
+    common codec, or no key where there must be one."""
     common = [kind for kind in offer.payloads if kind in mine.payloads]
     if not common:
         raise SdpError("no common codec")
     direction = _ANSWERS.get(offer.direction, mine.direction)
-    return Sdp(mine.address, mine.port, (common[0],), offer.event, direction)
+    crypto = None
+    if offer.crypto is not None and mine.crypto is not None:
+        crypto = (offer.crypto[0], mine.crypto[1])
+    if offer.savp and crypto is None:
+        raise SdpError("encrypted or not at all")
+    return Sdp(
+        mine.address, mine.port, (common[0],), offer.event, direction, crypto, savp=offer.savp
+    )

@@ -23,7 +23,9 @@ SOON = 5.0
 """Seconds, on a machine that does other things too."""
 
 
-def phone_of(system: System, seat: dict[str, Any], transport: str = "udp") -> Phone:
+def phone_of(
+    system: System, seat: dict[str, Any], transport: str = "udp", *, srtp: bool = False
+) -> Phone:
     """A phone of a seat that the API just made."""
     ports = {
         "tls": system.settings.sip_tls_port,
@@ -31,7 +33,9 @@ def phone_of(system: System, seat: dict[str, Any], transport: str = "udp") -> Ph
         "wss": system.settings.wss_port,
     }
     port = ports.get(transport, system.settings.sip_port)
-    return Phone("127.0.0.1", port, seat["extension"], seat["secret"], transport=transport)
+    return Phone(
+        "127.0.0.1", port, seat["extension"], seat["secret"], transport=transport, srtp=srtp
+    )
 
 
 async def registers(system: System, phone: Phone) -> None:
@@ -102,6 +106,33 @@ async def test_a_new_seat_rings_over_every_transport(stories: Stories, transport
             return bool(live["device"] == "idle")
 
         await system.until(idle, SOON)
+
+
+@pytest.mark.parametrize("calls", ["the phone", "the other"])
+async def test_over_tls_a_phone_that_can_has_its_sound_encrypted(
+    stories: Stories, calls: str
+) -> None:
+    """The other one cannot: each has its own with the PBX, and they hear each other."""
+    system = stories.system
+    seat = await new_seat(system, in_queue=False)
+    async with phone_of(system, seat, "tls", srtp=True) as phone:
+        await registers(system, phone)
+        await seen(system, seat["extension"], transport="tls")
+        other = await stories.seat(0)
+        if calls == "the phone":
+            secret = await phone.dial(other.user)
+            plain = await other.next_call()
+            await plain.answer()
+            await stories.speak(secret, plain)
+        else:
+            plain = await other.dial(seat["extension"])
+            secret = await phone.next_call()
+            await secret.answer()
+            await stories.speak(plain, secret)
+        assert secret.stream.encrypted
+        assert not plain.stream.encrypted
+        await secret.hang_up()
+        await plain.ended()
 
 
 async def test_disabled_renamed_rotated_and_removed(stories: Stories) -> None:

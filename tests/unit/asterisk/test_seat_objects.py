@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from callcenter.asterisk.ami.wire import check_fields
 from callcenter.asterisk.seat_objects import SeatObjects, SoundRules, seat_objects
+from callcenter.config import SeatSrtp
 from callcenter.domain.ids import Extension
 from callcenter.domain.reconcile import Fingerprint
 from callcenter.domain.seating import DesiredSeat
@@ -45,6 +46,27 @@ def test_a_phone_that_dies_in_a_talk_is_given_up_of_either_kind() -> None:
     for one in (seat(), seat(browser=True)):
         endpoint = seat_objects(one, "zh", rules).endpoint
         assert (endpoint["rtp_timeout"], endpoint["rtp_timeout_hold"]) == ("30", "600")
+
+
+@pytest.mark.parametrize(
+    ("srtp", "encryption", "optimistic"),
+    [
+        (SeatSrtp.OFF, "no", "no"),
+        (SeatSrtp.OFFERED, "sdes", "yes"),
+        (SeatSrtp.REQUIRED, "sdes", "no"),
+    ],
+)
+def test_the_sound_of_sip_phones_is_encrypted_as_the_setting_says(
+    srtp: SeatSrtp, encryption: str, optimistic: str
+) -> None:
+    rules = SoundRules(srtp=srtp)
+    sip = seat_objects(seat(), "zh", rules).endpoint
+    assert (sip["media_encryption"], sip["media_encryption_optimistic"]) == (
+        encryption,
+        optimistic,
+    )
+    browser = seat_objects(seat(browser=True), "zh", rules).endpoint
+    assert (browser["media_encryption"], browser["media_encryption_optimistic"]) == ("dtls", "no")
 
 
 BROWSER_MEDIA = {"media_encryption": "dtls", "use_avpf": "yes", "ice_support": "yes"}
