@@ -4,8 +4,8 @@ On SQLite a read is carried out whole in one thread, over a connection that stay
 statements prepared: one step to the thread and back, where the general driver takes one for each
 of a dozen. (Measured: 0.1 ms instead of 1 ms of CPU for a read, four reads a call.)
 
-On PostgreSQL a read goes through the general driver, whose connections stay open. Measured on
-loopback: see decision 15.
+On PostgreSQL a read goes through the general driver, whose connections stay open: 0.6 ms of CPU,
+0.8 ms in all on loopback.
 
 A writer never makes a reader wait (WAL), but a migration or a repair may. Then the call must have
 its default long before anybody notices, so the database's own patience is cut to a part of the

@@ -2,7 +2,7 @@
 
 - A writing unit of work first takes one lock of the whole database, as ``BEGIN IMMEDIATE`` does:
   writers queue at the start, each sees what all before him committed, and whatever it reads stays
-  so until it commits (decision 15). It is READ COMMITTED, since each of its statements must see
+  so until it commits (decision 18). It is READ COMMITTED, since each of its statements must see
   what was committed while it queued.
 - A reading one is REPEATABLE READ and READ ONLY: one consistent state, and a write is refused.
 - A connection that the server has closed is not handed out again. asyncpg notices that by itself,

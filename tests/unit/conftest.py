@@ -16,15 +16,11 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 ON_BOTH = frozenset(
     {
         "agents/test_agent_api.py",
-        "blocklist/test_blocklist.py",
-        "callbacks/test_callback_intake.py",
         "calls/test_ingest.py",
         "cases/test_case_api.py",
         "cases/test_case_intake.py",
         "db/test_races.py",
         "db/test_sql.py",
-        "recordings/test_media_retention.py",
-        "shifts/test_requests.py",
         "tokens/test_tokens.py",
         "trail/test_trail.py",
         "voicemail/test_voice_message_api.py",
