@@ -33,6 +33,10 @@ COLUMNS = (
 MAX_RECORD = 1_048_576
 """Bytes. A SIP message is at most 64 kB and no field holds one twice; more is not a record."""
 
+LONGEST_ID = 40
+"""Characters of a uniqueid: ours have 14. What is longer comes of a damaged file; a database that
+keeps to its columns' lengths would refuse it, and with it all that follows, for ever."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID = rb"(?:pbx|(?:[\w-]{1,64}-)?\d{1,12}\.\d{1,12})"
 """A uniqueid, with the system's name before it or not; ``pbx`` is our own row of a start."""
@@ -302,6 +306,8 @@ def _row(fields: list[str], position: int) -> JournalRow:
         raise ValueError("the time is not seconds.microseconds")
     if not uniqueid or not linkedid:
         raise ValueError("no uniqueid or no linkedid")
+    if len(uniqueid) > LONGEST_ID or len(linkedid) > LONGEST_ID:
+        raise ValueError("a uniqueid or linkedid longer than any")
     try:
         at = _EPOCH + timedelta(seconds=int(seconds), microseconds=int(micros))
     except OverflowError:

@@ -290,3 +290,14 @@ async def test_a_reading_step_cannot_write_and_a_queue_of_writers_is_not_endless
             await asyncio.wait_for(write_second(), 10)
     await write_second()
     await impatient.dispose()
+
+
+async def test_a_damaged_row_stops_nothing_that_follows(place: Place) -> None:
+    """A database that keeps to its columns' lengths refuses it: the reader would try for ever."""
+    place.settings.journal_dir.mkdir(parents=True)
+    damaged = journal("rated").replace(b'"1795', b'"' + b"1" * 90 + b"1795")
+    place.settings.journal_file.write_bytes(damaged + journal("answered"))
+    reader = JournalReader(place.database, place.settings, (place.cases,))
+    await asyncio.wait_for(reader.catch_up(), 20)
+    assert reader.state.rejects == damaged.count(b"\n")
+    assert len(await place.cases.counts_by_call()) == 1
