@@ -74,8 +74,8 @@ async def dial(body: DialIn, service: Service, who: Who) -> CommandedOut:
     },
 )
 async def link(body: LinkIn, service: Service, who: Who) -> CommandedOut:
-    """Of a call that you make, however it was dialled, while it goes on. A citizen's call has opened
-    a case of its own."""
+    """Of a call that you make, however it was dialled, while it goes on. A citizen's call has
+    opened a case of its own."""
     done = await service.link(body.case_number, who=who, seat=body.seat)
     return CommandedOut.model_validate(done)
 
