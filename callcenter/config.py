@@ -201,11 +201,12 @@ class Settings(BaseSettings):
     """Offered: a phone over TLS, whose signalling is encrypted, has its sound encrypted too, and
     none is shut out."""
     seat_rtp_timeout_seconds: int = Field(
-        30,
+        60,
         ge=0,
         le=3600,
         description="A seat in a talk that sends no sound for so long is taken as dead: phones send"
-        " 50 packets a second, also in silence. 0: never, for phones that do not.",
+        " 50 packets a second, most of them in silence too. A minute, for those that do not: few"
+        " listen longer without a word. 0: never.",
     )
     seat_rtp_timeout_hold_seconds: int = Field(
         600,
