@@ -127,9 +127,11 @@ def test_a_home_too_long_for_the_pbx_socket_is_refused(tmp_path: Path) -> None:
 
 def test_a_home_that_is_a_file_is_said() -> None:
     # pytest's own folders may be too long for a home.
-    with tempfile.NamedTemporaryFile(prefix="cc-") as file:
-        with pytest.raises(SetupError, match="set CALLCENTER_HOME to a folder of yours"):
-            check_home(Settings(home=Path(file.name) / "below"))
+    with (
+        tempfile.NamedTemporaryFile(prefix="cc-") as file,
+        pytest.raises(SetupError, match="set CALLCENTER_HOME to a folder of yours"),
+    ):
+        check_home(Settings(home=Path(file.name) / "below"))
 
 
 def prepared(settings: Settings, seats: int) -> Prepared:
