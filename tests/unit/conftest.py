@@ -32,17 +32,24 @@ database by the settings' environment, as an instance is; nothing else in it dif
 
 OF_SQLITE = frozenset(
     {
-        "test_a_database_that_is_not_there_is_not_made_and_is_used_once_it_is",
-        "test_a_locked_database_gives_the_default_and_then_the_answer",
+        "test_a_calendar_that_cannot_be_written_leaves_the_old_one",
         "test_a_database_that_hangs_gives_the_default_and_then_the_answer",
+        "test_a_database_that_is_not_there_is_not_made_and_is_used_once_it_is",
+        "test_a_hash_of_other_parameters_is_renewed_at_the_next_login",
+        "test_a_hostile_path_leads_nowhere",
+        "test_a_locked_database_gives_the_default_and_then_the_answer",
+        "test_a_user_disabled_while_his_password_is_checked_does_not_get_in",
         "test_every_filter_is_in_an_index",
         "test_every_list_is_in_an_index",
+        "test_killed_anywhere_while_finishing",
+        "test_killed_anywhere_while_retention_removes",
         "test_the_caller_who_waits_is_looked_up_in_an_index",
         "test_the_server_cannot_write",
         "test_the_workers_questions_are_in_indices",
     }
 )
-"""Tests of what only SQLite has: its plans, its locks, its file."""
+"""Tests of what only SQLite has: its plans, its locks, its file, a NUL character in a text; and those
+that speak its SQL, or make an instance for each of a hundred moments."""
 
 MISSING = sorted(name for name in ON_BOTH if not (FOLDER / name).exists())
 assert not MISSING, f"no such modules: {MISSING}"
