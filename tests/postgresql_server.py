@@ -9,6 +9,7 @@ superuser.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import pwd
 import secrets
@@ -140,17 +141,9 @@ class PostgresqlServer:
             "unix_socket_directories": str(self.data),
         }
         words = [f"--{name}={value}" for name, value in settings.items()]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._programs.server_command, "-D", str(self.data), *words],
-                cwd="/",
-                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                **self._run_as(),
-            )
+        self._process = self._ask(
+            self._spawn([*self._programs.server_command, "-D", str(self.data), *words])
+        )
         self._admin = self._ask(self._until_it_answers())
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
@@ -207,6 +200,22 @@ class PostgresqlServer:
     def _ask(self, work: Coroutine[Any, Any, Found]) -> Found:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
 
+    async def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+        """In our thread, which lives as long as we do: the server dies with the one that made it,
+        also if the tests are killed."""
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(  # noqa: ASYNC220
+                command,
+                cwd="/",
+                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509
+                **self._run_as(),
+            )
+
     async def _until_it_answers(self) -> Any:
         while True:
             assert self._process is not None
@@ -226,6 +235,15 @@ class PostgresqlServer:
         await self._admin.execute(f"CREATE ROLE {USER} LOGIN PASSWORD '{self._password}'")
         await self._admin.execute(f"CREATE DATABASE {TEMPLATE} OWNER {USER}")
         await upgrade_async(self.url(TEMPLATE))
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """SIGQUIT for the child when the thread that made it is gone (Linux, prctl(2))."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT, 0, 0, 0)
 
 
 def _unprivileged() -> int | None:

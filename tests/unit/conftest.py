@@ -48,8 +48,8 @@ OF_SQLITE = frozenset(
         "test_the_workers_questions_are_in_indices",
     }
 )
-"""Tests of what only SQLite has: its plans, its locks, its file, a NUL character in a text; and those
-that speak its SQL, or make an instance for each of a hundred moments."""
+"""Tests of what only SQLite has: its plans, its locks, its file, a NUL character in a text; and
+those that speak its SQL, or make an instance for each of a hundred moments."""
 
 MISSING = sorted(name for name in ON_BOTH if not (FOLDER / name).exists())
 assert not MISSING, f"no such modules: {MISSING}"
