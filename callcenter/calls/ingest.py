@@ -174,7 +174,9 @@ class JournalReader:
 
     async def read_once(self) -> bool:
         """Read and commit once; whether more may be waiting."""
-        chunk = await asyncio.to_thread(self._files.read, self._limit)
+        chunk = None
+        if not self._files.nothing_new():
+            chunk = await asyncio.to_thread(self._files.read, self._limit)
         if chunk is None:
             self.state.behind_bytes = 0
             self.state.caught_up = True

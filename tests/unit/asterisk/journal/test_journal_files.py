@@ -42,7 +42,12 @@ def folder(tmp_path: Path) -> Folder:
 def lines_of(files: JournalFiles, limit: int = 1 << 20) -> list[str]:
     """Everything there is to read, whole lines taken, as a reader does it."""
     found: list[str] = []
-    while (chunk := files.read(limit)) is not None:
+    while True:
+        nothing_new = files.nothing_new()
+        chunk = files.read(limit)
+        assert not (nothing_new and chunk is not None)
+        if chunk is None:
+            break
         end = chunk.data.rfind(b"\n") + 1
         found += chunk.data[:end].decode().splitlines()
         if chunk.finished:
@@ -60,6 +65,25 @@ def test_a_missing_journal_is_nothing_to_read(folder: Folder) -> None:
     assert files.behind() == 0
     folder.append("first\n")
     assert lines_of(files) == ["first"]
+
+
+def test_what_was_read_to_its_end_has_nothing_new_until_it_grows_or_is_another(
+    folder: Folder,
+) -> None:
+    folder.append("first\n")
+    files = folder.files()
+    assert not files.nothing_new()
+    assert lines_of(files) == ["first"]
+    assert files.nothing_new()
+    folder.append("sec")
+    assert not files.nothing_new()
+    folder.append("ond\n")
+    assert lines_of(files) == ["second"]
+    assert files.nothing_new()
+    folder.put_aside("1")
+    assert not files.nothing_new()
+    folder.append("1234567890123\n")  # as long as what was read of the other
+    assert not files.nothing_new()
 
 
 def test_a_line_that_is_being_written_is_left(folder: Folder) -> None:
