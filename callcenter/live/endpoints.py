@@ -38,6 +38,7 @@ SNAPSHOT_EXAMPLE: dict[str, JsonValue] = {
                 "since": "2026-11-24T03:56:50Z",
                 "caller_number": "13800138000",
                 "caller_name": "",
+                "confidential": False,
             }
         },
         "seats": {
@@ -49,6 +50,7 @@ SNAPSHOT_EXAMPLE: dict[str, JsonValue] = {
                 "queues": ["12345"],
                 "caller_number": "13900139000",
                 "caller_name": "",
+                "confidential": False,
             }
         },
         "agents": {},
@@ -66,7 +68,7 @@ SNAPSHOT_EXAMPLE: dict[str, JsonValue] = {
             }
         },
         "queues": {"12345": FIGURES_EXAMPLE},
-        "today": {"total": {"day": "2026-11-24", **FIGURES_EXAMPLE}},
+        "today": {"total": {"day": "2026-11-24", **FIGURES_EXAMPLE, "threshold_seconds": None}},
         "callbacks": {
             "now": {
                 "open": 3,

@@ -209,11 +209,15 @@ class LiveService:
             await self.look_at_ledger()
 
     async def look_at_ledger(self) -> None:
-        """Read the ledger again if another process has derived it anew."""
-        if await self._book.rebuilt():
-            _log.info("the ledger was rebuilt: reading it again")
-            await self._load()
-            self._all_stale()
+        """Read the ledger again if another process has derived it anew; while the database is
+        away, what is shown stays."""
+        try:
+            if await self._book.rebuilt():
+                _log.info("the ledger was rebuilt: reading it again")
+                await self._load()
+                self._all_stale()
+        except SQLAlchemyError as error:
+            _log.warning("whether the ledger was rebuilt is not known: %s", error)
 
     async def _load(self) -> None:
         self._told(await self._book.load())

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
 from starlette.types import Receive, Scope, Send
 
 from callcenter.access import Actor
@@ -116,6 +117,22 @@ async def test_a_seats_clock_begins_when_its_state_does() -> None:
     await service.step()
     seat = body(service, ALL)["items"]["seats"]["8001"]
     assert (seat["since"], seat["paused"], seat["paused_reason"]) == (rang, True, "meal")
+
+
+async def test_a_database_that_is_away_ends_no_view(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = live_service(Neighbours(snapshot([CALLER])), NO_DATABASE)
+    await service.step()
+    shown = body(service, ALL)
+
+    async def away() -> bool:
+        raise OperationalError("SELECT 1", {}, OSError("the database is away"))
+
+    monkeypatch.setattr(service._book, "rebuilt", away)
+    await service.look_at_ledger()
+    assert "the database is away" in caplog.text
+    assert body(service, ALL) == shown
 
 
 async def test_without_a_link_nobody_is_shown_as_waiting() -> None:
