@@ -48,6 +48,21 @@ _OVERLAP: dict[int | str, dict[str, Any]] = {
 }
 
 
+_CHANGED: dict[int | str, dict[str, Any]] = {
+    409: {
+        "description": "Somebody saved first; only if `version` is given.",
+        "content": {
+            "application/json": {
+                "example": error_body(
+                    "version_conflict",
+                    "the calendar was changed meanwhile (version 4): read it again, then save",
+                    {"version": 4},
+                )
+            }
+        },
+    }
+}
+
 _NO_PERIOD: dict[int | str, dict[str, Any]] = {
     404: {
         "description": "No such period.",
@@ -66,7 +81,9 @@ async def read_calendar(service: Service) -> CalendarBody:
     return CalendarBody.from_domain(await service.calendar())
 
 
-@router.put("", summary="Replace the opening calendar", responses=_OVERLAP, dependencies=_WRITE)
+@router.put(
+    "", summary="Replace the opening calendar", responses=_OVERLAP | _CHANGED, dependencies=_WRITE
+)
 async def replace_calendar(body: CalendarBody, service: Service, who: Who) -> CalendarBody:
     """As a whole and at once; the next call is decided by it.
 

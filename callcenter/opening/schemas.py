@@ -47,6 +47,7 @@ Note = Annotated[str, Field(max_length=200), AfterValidator(_no_nul)]
 
 _WORKDAYS: list[JsonValue] = [{"weekday": d, "opens": 480, "closes": 1080} for d in range(5)]
 _EXAMPLE: dict[str, JsonValue] = {
+    "version": 3,
     "week": _WORKDAYS,
     "special_days": [
         {"day": "2026-10-01", "opens": None, "closes": None, "note": "国庆节"},
@@ -99,6 +100,14 @@ class CalendarBody(BaseModel):
 
     week: list[WeekSpan] = Field(max_length=SPANS_MAX)
     special_days: list[SpecialDayBody] = Field(max_length=SPECIAL_DAYS_MAX)
+    version: int | None = Field(
+        None,
+        strict=True,
+        ge=0,
+        le=2**63 - 1,
+        description="Of the calendar as you read it, so that nobody's change is lost; without it"
+        " whatever is there is replaced.",
+    )
 
     @model_validator(mode="after")
     def _days_once(self) -> Self:
@@ -125,12 +134,14 @@ class CalendarBody(BaseModel):
                 },
             ),
             {special.day: special.note for special in self.special_days},
+            self.version,
         )
 
     @staticmethod
     def from_domain(noted: NotedCalendar) -> CalendarBody:
         """As the service gives it."""
         return CalendarBody(
+            version=noted.version,
             week=[
                 WeekSpan(weekday=weekday, opens=span.opens, closes=span.closes)
                 for weekday, spans in enumerate(noted.calendar.week)

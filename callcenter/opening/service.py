@@ -34,7 +34,7 @@ from callcenter.domain.opening import (
     overlay,
 )
 from callcenter.domain.workdays import DayKind, NamedDay, OfficialDays, Workdays
-from callcenter.errors import BadInput, NotFound
+from callcenter.errors import BadInput, NotFound, VersionConflict
 from callcenter.opening import repository
 from callcenter.opening.models import OpeningHours, OpeningPeriod, SpecialDay
 from callcenter.opening.official import published
@@ -53,6 +53,8 @@ class NotedCalendar:
 
     calendar: Calendar
     notes: Mapping[date, str] = field(default_factory=dict)
+    version: int | None = None
+    """Raised by every change of opening; None: whoever saves has not said what he read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class OpeningService:
             return NotedCalendar(
                 _calendar(connection),
                 {row.day: row.note for row in repository.special_days(connection)},
+                repository.version(connection),
             )
 
         return await self._database.read(work)
@@ -121,7 +124,8 @@ class OpeningService:
     async def replace(self, noted: NotedCalendar, *, actor: str) -> NotedCalendar:
         """Put `noted` in the place of the present calendar, at once and as a whole.
 
-        Errors: `BadInput` ``spans_overlap``.
+        Errors: `BadInput` ``spans_overlap``; `VersionConflict` if `noted` names a version and
+        opening was changed since it was read.
         """
         for weekday, spans in enumerate(noted.calendar.week):
             if (shared := overlap(spans)) is not None:
@@ -148,6 +152,13 @@ class OpeningService:
             for day, span in noted.calendar.special_days.items()
         ]
         async with self._database.writing() as session:
+            present = await session.run_sync(lambda sync: repository.version(sync.connection()))
+            if noted.version not in (None, present):
+                raise VersionConflict(
+                    f"the calendar was changed meanwhile (version {present}): read it again, then"
+                    " save",
+                    version=present,
+                )
             await repository.touch(session, now)
             await repository.replace(session, hours, days)
             facts = {"spans": len(hours), "special_days": len(days)}

@@ -45,6 +45,12 @@ class Watch:
         return self.now
 
 
+def without_version(answer: httpx.Response) -> dict[str, Any]:
+    body: dict[str, Any] = answer.json()
+    assert body.pop("version") >= 0
+    return body
+
+
 @dataclass(frozen=True)
 class Desk:
     client: httpx.AsyncClient
@@ -88,7 +94,7 @@ def refused(answer: httpx.Response) -> tuple[int, str]:
 
 
 async def test_a_new_line_is_always_open(desk: Desk) -> None:
-    assert (await desk.client.get(URL)).json() == ALWAYS
+    assert without_version(await desk.client.get(URL)) == ALWAYS
     assert await desk.service.is_open()
     now = {"open": True, "now": "2026-11-24T12:00:00+08:00", "next_opening": None, "closes": None}
     assert await desk.now() == now
@@ -102,21 +108,35 @@ async def test_what_was_put_is_what_is_read(desk: Desk) -> None:
     ]
     answer = await desk.put(OFFICE, days)
     assert answer.status_code == 200
-    assert answer.json() == {"week": OFFICE, "special_days": days}
+    assert without_version(answer) == {"week": OFFICE, "special_days": days}
     assert (await desk.client.get(URL)).json() == answer.json()
+
+
+async def test_of_two_who_read_the_same_calendar_the_second_is_told(desk: Desk) -> None:
+    read = (await desk.client.get(URL)).json()
+    first = await desk.client.put(URL, json={**read, "week": OFFICE})
+    assert first.status_code == 200
+    second = await desk.client.put(URL, json={**read, "special_days": [special("2026-10-01")]})
+    assert second.status_code == 409
+    error = second.json()["error"]
+    assert error["code"] == "version_conflict"
+    assert error["details"]["version"] == first.json()["version"] != read["version"]
+    assert (await desk.client.get(URL)).json() == first.json()
+    again = await desk.client.put(URL, json={**first.json(), "special_days": []})
+    assert again.status_code == 200
 
 
 async def test_rows_come_back_in_order_whatever_the_order_they_came_in(desk: Desk) -> None:
     days = [special("2027-01-01"), special("2026-10-01")]
     answer = await desk.put(OFFICE[::-1], days)
-    assert answer.json() == {"week": OFFICE, "special_days": days[::-1]}
+    assert without_version(answer) == {"week": OFFICE, "special_days": days[::-1]}
 
 
 async def test_the_new_calendar_takes_the_place_of_all_of_the_old(desk: Desk) -> None:
     await desk.put(OFFICE, [special("2026-11-24")])
     assert not await desk.service.is_open()
     await desk.put()
-    assert (await desk.client.get(URL)).json() == ALWAYS
+    assert without_version(await desk.client.get(URL)) == ALWAYS
     assert await desk.service.is_open()
 
 
@@ -224,7 +244,7 @@ async def test_the_largest_calendar_is_taken(desk: Desk) -> None:
     first = date(2026, 11, 24)
     days = [special(str(first + timedelta(days=n))) for n in range(SPECIAL_DAYS_MAX)]
     answer = await desk.put(week, days)
-    assert answer.json() == {"week": week, "special_days": days}
+    assert without_version(answer) == {"week": week, "special_days": days}
     opening = first + timedelta(days=SPECIAL_DAYS_MAX)
     assert (await desk.now())["next_opening"] == f"{opening}T00:00:00+08:00"
 
@@ -243,7 +263,7 @@ async def test_who_reads_meanwhile_sees_the_old_or_the_new_never_a_mixture(desk:
     changing = asyncio.create_task(change())
     seen = []
     while not changing.done():
-        seen.append((await desk.client.get(URL)).json())
+        seen.append(without_version(await desk.client.get(URL)))
     await changing
     assert [calendar for calendar in seen if calendar not in allowed] == []
 
