@@ -1,0 +1,25 @@
+"""Every test has an id of its own.
+
+Test processes are told by these ids what to run, so of two with the same id one would be left out
+without a word. Schemathesis gives one id to the tests of all operations; pytest has no way but its
+own attribute to set it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Name a schemathesis test by its operation; refuse to run if two tests have one id."""
+    for item in items:
+        operation = getattr(item, "operation_label", None)
+        if operation is not None:
+            item._id = item.id.with_params(operation)
+    twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        raise pytest.UsageError(f"tests with one id, of which some would not run: {twice[:5]}")
