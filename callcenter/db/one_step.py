@@ -8,6 +8,7 @@ service's CPU (docs/performance.md).
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -24,6 +25,8 @@ class OneStepConnection(aiosqlite.Connection):
     def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
         super().__init__(connector, _CHUNK)
         self._thread.daemon = True
+        self._left = False
+        """A step was given up while the thread had it, so what it will do is not known."""
 
     def cursor(self) -> OneStepCursor:  # type: ignore[override]
         """A cursor; costs no step."""
@@ -36,13 +39,19 @@ class OneStepConnection(aiosqlite.Connection):
 
     async def rollback(self) -> None:
         """Roll back, if there is anything to roll back: a pool asks for it at every return."""
-        if self.in_transaction:
+        if self.in_transaction or self._left:
+            # The thread takes it after the step that was left: a BEGIN that still queues, say.
+            self._left = False
             await super().rollback()
 
     async def one_step(self, work: Callable[[sqlite3.Connection], Sequence[Any]]) -> Sequence[Any]:
         """What `work` makes of the connection in its thread."""
         step: Any = self._execute  # aiosqlite has not typed it
-        result: Sequence[Any] = await step(work, self._conn)
+        try:
+            result: Sequence[Any] = await step(work, self._conn)
+        except asyncio.CancelledError:
+            self._left = True
+            raise
         return result
 
 
