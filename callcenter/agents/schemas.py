@@ -21,18 +21,12 @@ from callcenter.agents.break_reasons import ReasonInfo
 from callcenter.agents.service import AgentInfo
 from callcenter.domain.agent_sums import Interval, Sums
 from callcenter.domain.agents import AgentState
-
-
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a NUL character cannot be stored")
-    return value
-
+from callcenter.texts import no_nul
 
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    AfterValidator(_no_nul),
+    AfterValidator(no_nul),
 ]
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """The PBX is told it, so it is plain ASCII."""

@@ -17,18 +17,12 @@ from pydantic import (
 
 from callcenter.citizens import shown_number
 from callcenter.moments import Moment
-
-
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a NUL character cannot be stored")
-    return value
-
+from callcenter.texts import no_nul
 
 Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
-    AfterValidator(_no_nul),
+    AfterValidator(no_nul),
 ]
 
 _EXAMPLE: dict[str, JsonValue] = {

@@ -28,6 +28,7 @@ from callcenter.domain.cases import NUMBER
 from callcenter.domain.masking import mask_number
 from callcenter.domain.permissions import Permission
 from callcenter.moments import Moment
+from callcenter.texts import no_nul
 
 ATTEMPT_EXAMPLE: dict[str, JsonValue] = {
     "serial": 1,
@@ -69,14 +70,8 @@ DETAIL_EXAMPLE: dict[str, JsonValue] = {
 }
 
 
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a NUL character cannot be stored")
-    return value
-
-
 Note = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_no_nul)
+    str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(no_nul)
 ]
 CaseNumber = Annotated[str, StringConstraints(pattern=f"^{NUMBER.pattern}$", max_length=20)]
 

@@ -18,18 +18,13 @@ from pydantic import (
 from callcenter.citizens import AboutCitizen, shown_party
 from callcenter.domain.cases import CaseKind, CaseSource, CaseStatus, CaseValidity
 from callcenter.domain.ledger import EndedBy, Outcome
+from callcenter.texts import no_nul
 
 CONTENT_MAX = 20_000
 """Characters: ten pages; what is longer is an attachment."""
 
 
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a NUL character cannot be stored")
-    return value
-
-
-NoNul = AfterValidator(_no_nul)
+NoNul = AfterValidator(no_nul)
 Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), NoNul]
 Content = Annotated[str, StringConstraints(max_length=CONTENT_MAX), NoNul]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), NoNul]

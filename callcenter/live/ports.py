@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from callcenter.domain.figures import Thresholds
 from callcenter.domain.floor import Floor
 from callcenter.live.view import Items
 
@@ -55,12 +54,3 @@ async def no_agents() -> Items:
 async def none_confidential(_call_ids: Collection[str]) -> Collection[str]:
     """While no case can be confidential."""
     return ()
-
-
-ThresholdsNow = Callable[[], Awaitable[Thresholds]]
-"""What each queue's own rate is measured by, as the queues are now."""
-
-
-async def no_thresholds() -> Thresholds:
-    """Every queue is measured by 15 s."""
-    return {}

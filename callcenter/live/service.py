@@ -39,9 +39,7 @@ from callcenter.live.ports import (
     ConfidentialCalls,
     FloorView,
     OpenCallbacks,
-    ThresholdsNow,
     no_agents,
-    no_thresholds,
     none_confidential,
 )
 from callcenter.live.seats import SeatsInView
@@ -56,6 +54,7 @@ from callcenter.live.view import (
     waiting_items,
 )
 from callcenter.reports.schemas import DayOut
+from callcenter.reports.service import ThresholdsNow, no_thresholds
 
 _log = logging.getLogger(__name__)
 

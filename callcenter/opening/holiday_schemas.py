@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from callcenter.domain.workdays import DayKind, DaySource, NamedDay, WarningCode
+from callcenter.texts import no_nul
 
 _EXAMPLE: dict[str, JsonValue] = {
     "days": [
@@ -17,13 +18,7 @@ _EXAMPLE: dict[str, JsonValue] = {
 }
 
 
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a NUL character cannot be stored")
-    return value
-
-
-Name = Annotated[str, Field(max_length=100), AfterValidator(_no_nul)]
+Name = Annotated[str, Field(max_length=100), AfterValidator(no_nul)]
 
 
 class DayOut(BaseModel):

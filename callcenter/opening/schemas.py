@@ -25,6 +25,7 @@ from callcenter.domain.opening import (
     Span,
 )
 from callcenter.opening.service import NotedCalendar, NotedPeriod
+from callcenter.texts import no_nul
 
 SPANS_MAX = 7 * 24
 """One span an hour."""
@@ -37,13 +38,7 @@ Minute = Annotated[
 ]
 
 
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a NUL character cannot be stored")
-    return value
-
-
-Note = Annotated[str, Field(max_length=200), AfterValidator(_no_nul)]
+Note = Annotated[str, Field(max_length=200), AfterValidator(no_nul)]
 
 _WORKDAYS: list[JsonValue] = [{"weekday": d, "opens": 480, "closes": 1080} for d in range(5)]
 _EXAMPLE: dict[str, JsonValue] = {

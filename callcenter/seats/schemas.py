@@ -19,18 +19,12 @@ from pydantic import (
 from callcenter.domain.floor import DeviceState
 from callcenter.domain.registrations import PhoneKinds, Reachability, Transport
 from callcenter.seats.sheet import NAME_CHARACTERS, SheetFault
-
-
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a NUL character cannot be stored")
-    return value
-
+from callcenter.texts import no_nul
 
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_CHARACTERS),
-    AfterValidator(_no_nul),
+    AfterValidator(no_nul),
 ]
 
 SEAT_EXAMPLE: dict[str, JsonValue] = {

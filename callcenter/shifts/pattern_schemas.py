@@ -25,15 +25,10 @@ from callcenter.domain.shifts import (
     ShiftPattern,
 )
 from callcenter.shifts.patterns import NewRotation, NewShift, RotationInfo, ShiftInfo
+from callcenter.texts import no_nul
 
 PLACES_MAX = 366
 MEMBERS_MAX = 2000
-
-
-def no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a NUL character cannot be stored")
-    return value
 
 
 Name = Annotated[

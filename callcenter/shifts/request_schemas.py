@@ -17,8 +17,9 @@ from pydantic import (
 
 from callcenter.domain.requests import LeaveKind, RequestState
 from callcenter.shifts.models import LeaveRequest, SwapRequest
-from callcenter.shifts.pattern_schemas import UserId, no_nul
+from callcenter.shifts.pattern_schemas import UserId
 from callcenter.shifts.requests import NewSwap
+from callcenter.texts import no_nul
 
 Words = Annotated[
     str,

@@ -16,21 +16,15 @@ from pydantic import (
 )
 
 from callcenter.domain.permissions import Permission, Role
+from callcenter.texts import no_nul
 from callcenter.users.passwords import LENGTH_MAX
-
-
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a NUL character cannot be stored")
-    return value
-
 
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    AfterValidator(_no_nul),
+    AfterValidator(no_nul),
 ]
-Login = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(_no_nul)]
+Login = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(no_nul)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LENGTH_MAX)]
 Roles = Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
 
