@@ -10,7 +10,7 @@ import re
 import time
 
 from agi.stats import AgiStats, parse_stats, stats_file
-from callcenter.config import Settings
+from callcenter.platform.config import Settings
 
 _SET = re.compile(rb'SET VARIABLE ([A-Z0-9_]+) "((?:[^"\\]|\\.)*)"\n')
 

@@ -22,9 +22,9 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, create_engine, event
 
-from callcenter.config import Settings
-from callcenter.db.engine import Database
-from callcenter.db.url import POSTGRESQL, parse_url
+from callcenter.platform.config import Settings
+from callcenter.platform.db.engine import Database
+from callcenter.platform.db.url import POSTGRESQL, parse_url
 
 T = TypeVar("T")
 

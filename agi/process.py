@@ -21,15 +21,15 @@ from agi.questions.route import RouteQuestion
 from agi.questions.voice_message import VoiceMessageQuestion
 from agi.server import AgiServer, Question
 from agi.stats import Stats, stats_file, write_stats
-from callcenter.blocklist.service import BlocklistService
-from callcenter.calls.recent import RecentCalls
-from callcenter.clock import Clock, utc_now
-from callcenter.config import Settings, load_settings
-from callcenter.db.engine import Database
-from callcenter.errors import SetupError
-from callcenter.opening.service import OpeningService
-from callcenter.queues.service import QueueService
-from callcenter.voicemail.acceptance import VoiceMessageAcceptance
+from callcenter.platform.clock import Clock, utc_now
+from callcenter.platform.config import Settings, load_settings
+from callcenter.platform.db.engine import Database
+from callcenter.platform.errors import SetupError
+from callcenter.telephony.blocklist.service import BlocklistService
+from callcenter.telephony.calls.recent import RecentCalls
+from callcenter.telephony.queues.service import QueueService
+from callcenter.telephony.voicemail.acceptance import VoiceMessageAcceptance
+from callcenter.workforce.opening.service import OpeningService
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 
-from callcenter.domain.ids import Uniqueid
+from callcenter.telephony.domain.ids import Uniqueid
 
 COMMAND_MAX_BYTES = 2047
 """Asterisk reads a command, its line end and a zero byte into 2,048 bytes (``AGI_BUF_LEN``)."""

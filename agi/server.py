@@ -26,7 +26,7 @@ from typing import Any, Protocol, cast
 from agi.log import Sparing, first_line
 from agi.protocol import AgiReader, HungUp, ProtocolError, Reply, Request, set_variable
 from agi.stats import Stats
-from callcenter.config import Settings
+from callcenter.platform.config import Settings
 
 _log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from callcenter.config import Settings
+from callcenter.platform.config import Settings
 
 BUCKETS_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Upper ends; 20 ms is the goal for 99 of 100, 0.8 s the default deadline."""

@@ -38,12 +38,12 @@ from benchmarks.product import Product, forget_settings
 from benchmarks.queue_log import read_from, size_of
 from benchmarks.report import ProductLoad, Run, goals, table
 from benchmarks.side import Side
-from callcenter.config import Settings
-from callcenter.domain.journal import parse
-from callcenter.errors import CallcenterError
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import CallcenterError
 from callcenter.setup.toolbox import ensure_toolbox
 from callcenter.simulator.sipp import SippFailed
 from callcenter.simulator.speech import Speech
+from callcenter.telephony.domain.journal import parse
 
 BUILD = Path(__file__).resolve().parents[1] / "build" / "bench"
 SPOKEN = "您好,我想反映小区门口的路灯不亮,已经三天了。"

@@ -18,7 +18,7 @@ import httpx
 
 from benchmarks.journey import Journeys
 from benchmarks.queue_log import read_from, size_of
-from callcenter.domain.journal import parse
+from callcenter.telephony.domain.journal import parse
 
 PAUSE_SECONDS = 0.010
 LOOK_SECONDS = 0.005

@@ -15,14 +15,14 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from callcenter.calls.ingest import JournalReader
-from callcenter.calls.listener import LedgerListener
-from callcenter.cases.service import CaseService
-from callcenter.config import Settings
-from callcenter.db.engine import Database
-from callcenter.db.migrate import upgrade_async
-from callcenter.domain.journal import COLUMNS, parse
-from callcenter.recordings.service import MediaService
+from callcenter.casework.cases.service import CaseService
+from callcenter.platform.config import Settings
+from callcenter.platform.db.engine import Database
+from callcenter.platform.db.migrate import upgrade_async
+from callcenter.telephony.calls.ingest import JournalReader
+from callcenter.telephony.calls.listener import LedgerListener
+from callcenter.telephony.domain.journal import COLUMNS, parse
+from callcenter.telephony.recordings.service import MediaService
 
 RATE = 10
 """Calls a second in the journal's own time."""

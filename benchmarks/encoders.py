@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from callcenter.config import Settings
+from callcenter.platform.config import Settings
 from callcenter.setup.toolbox import ensure_toolbox
 from callcenter.simulator.sound import RATE, Samples
 from callcenter.simulator.speech import Speech

@@ -29,8 +29,8 @@ from benchmarks.figures import Spread, spread
 from benchmarks.load import Load, LoadMaker
 from benchmarks.plan import FIRST_PORT, WARM_RATE, WARM_SECONDS, BenchFailed, Numbers, Plan, Ports
 from benchmarks.product import Product, forget_settings
-from callcenter.config import Settings
-from callcenter.errors import CallcenterError
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import CallcenterError
 from callcenter.setup.toolbox import ensure_toolbox
 from callcenter.simulator.sipp import SippFailed
 from callcenter.simulator.speech import Speech

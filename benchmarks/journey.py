@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from callcenter.domain.journal import Event, JournalRow
+from callcenter.telephony.domain.journal import Event, JournalRow
 
 
 @dataclass(slots=True)

@@ -22,18 +22,18 @@ from sqlalchemy import func, select
 from benchmarks.plan import FIRST_SEAT, HOTLINE, RING_MS, BenchFailed, Plan
 from benchmarks.side import READY_SECONDS, seats_free
 from benchmarks.usage import Usage, usage_of
-from callcenter.calls.models import JournalOffset
-from callcenter.cases.models import Case
-from callcenter.cli_setup import Prepared, prepare
-from callcenter.config import Settings
-from callcenter.db.engine import Database
-from callcenter.errors import CallcenterError
-from callcenter.recordings.models import MediaFile
+from callcenter.casework.cases.models import Case
+from callcenter.cli.instance import Prepared, prepare
+from callcenter.platform.config import Settings
+from callcenter.platform.db.engine import Database
+from callcenter.platform.errors import CallcenterError
 from callcenter.setup.ports import check_ports
 from callcenter.setup.readiness import StartFailed, api_url, wait_ready
 from callcenter.setup.run import clear_leftovers
 from callcenter.setup.supervisor import Supervisor, run_dir
 from callcenter.simulator.sipp import Sipp, SippProcess
+from callcenter.telephony.calls.models import JournalOffset
+from callcenter.telephony.recordings.models import MediaFile
 
 SETTLE_SECONDS = 600.0
 POLL_SECONDS = 0.25

@@ -17,69 +17,41 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware import Middleware
 
-import callcenter.agents.endpoints
-import callcenter.agents.reason_endpoints
-import callcenter.blocklist.endpoints
-import callcenter.callbacks.endpoints
-import callcenter.calls.endpoints
-import callcenter.calls.transfer_endpoints
-import callcenter.cases.endpoints
-import callcenter.forecast.endpoints
-import callcenter.health.endpoints
-import callcenter.live.endpoints
-import callcenter.opening.endpoints
-import callcenter.opening.holiday_endpoints
-import callcenter.queues.endpoints
-import callcenter.recordings.endpoints
-import callcenter.reports.endpoints
-import callcenter.seats.endpoints
-import callcenter.shifts.endpoints
-import callcenter.shifts.request_endpoints
-import callcenter.shifts.rota_endpoints
-import callcenter.steering.endpoints
-import callcenter.steering.own_call_endpoints
-import callcenter.tokens.endpoints
-import callcenter.trail.endpoints
-import callcenter.users.endpoints
-import callcenter.users.oidc_endpoints
-import callcenter.users.session_endpoints
-import callcenter.voicemail.endpoints
-from callcenter.agents.break_reasons import BreakReasons
-from callcenter.agents.history import AgentHistory
-from callcenter.agents.neighbours import QueueCodes, UsersAsAgents
-from callcenter.agents.planning import AgentPlanning
-from callcenter.agents.service import AgentService
-from callcenter.api import error_body, install_error_handlers
-from callcenter.asterisk.agent_link import AgentLink
-from callcenter.asterisk.ami.link import AmiLink, LinkConfig
-from callcenter.asterisk.ari import AriClient
-from callcenter.asterisk.callback_dial import CallbackDialler
-from callcenter.asterisk.live import LiveFloor
-from callcenter.asterisk.reconciler import Reconciler
-from callcenter.asterisk.registrations import Registrations
-from callcenter.asterisk.steering_switch import SteeringSwitch
-from callcenter.asterisk.switch import PbxSwitch
-from callcenter.blocklist.service import BlocklistService
-from callcenter.broadcast import Broadcast
-from callcenter.callbacks.neighbours import SeatsOfAgents
-from callcenter.callbacks.service import CallbackService
-from callcenter.calls.arrivals import Arrivals
-from callcenter.calls.ingest import JournalReader
-from callcenter.calls.service import CallService
-from callcenter.calls.transfer_service import TransferService
-from callcenter.cases.service import CaseService
-from callcenter.config import Settings
-from callcenter.db.engine import Database
-from callcenter.domain.ledger import LedgerChanges
-from callcenter.forecast.service import ForecastService
-from callcenter.gate import Gate
-from callcenter.health.live_parts import (
+import callcenter.casework.cases.endpoints
+import callcenter.insight.health.endpoints
+import callcenter.insight.reports.endpoints
+import callcenter.people.tokens.endpoints
+import callcenter.people.trail.endpoints
+import callcenter.people.users.endpoints
+import callcenter.people.users.oidc_endpoints
+import callcenter.people.users.session_endpoints
+import callcenter.telephony.blocklist.endpoints
+import callcenter.telephony.calls.endpoints
+import callcenter.telephony.queues.endpoints
+import callcenter.telephony.recordings.endpoints
+import callcenter.telephony.seats.endpoints
+import callcenter.telephony.transfers.endpoints
+import callcenter.telephony.voicemail.endpoints
+import callcenter.workforce.agents.endpoints
+import callcenter.workforce.agents.reason_endpoints
+import callcenter.workforce.callbacks.endpoints
+import callcenter.workforce.forecast.endpoints
+import callcenter.workforce.live.endpoints
+import callcenter.workforce.opening.endpoints
+import callcenter.workforce.opening.holiday_endpoints
+import callcenter.workforce.shifts.endpoints
+import callcenter.workforce.shifts.request_endpoints
+import callcenter.workforce.shifts.rota_endpoints
+import callcenter.workforce.steering.endpoints
+import callcenter.workforce.steering.own_call_endpoints
+from callcenter.casework.cases.service import CaseService
+from callcenter.insight.health.live_parts import (
     journal_health,
     link_health,
     seats_health,
     tasks_health,
 )
-from callcenter.health.metrics import (
+from callcenter.insight.health.metrics import (
     Metrics,
     agi_source,
     disk_source,
@@ -90,86 +62,114 @@ from callcenter.health.metrics import (
     seats_source,
     tasks_source,
 )
-from callcenter.health.parts import (
+from callcenter.insight.health.parts import (
     agi_health,
     database_health,
     disk_health,
     holidays_health,
     recordings_health,
 )
-from callcenter.health.service import HealthService
-from callcenter.live.book import LiveBook
-from callcenter.live.neighbours import AgentsOnTheFloor
-from callcenter.live.service import LiveService
-from callcenter.middleware import RequestTimes, SizeLimit
-from callcenter.open_answers import OpenAnswers
-from callcenter.opening.service import OpeningService
-from callcenter.opening.workdays import WorkdayService
-from callcenter.queues.service import QueueService
-from callcenter.recordings.retention import Retention
-from callcenter.recordings.service import MediaService
-from callcenter.recordings.sweeper import OrphanSweeper
-from callcenter.recordings.worker import MediaWorker
-from callcenter.reports.neighbours import QueueThresholds
-from callcenter.reports.service import ReportService
-from callcenter.seats.service import SeatService
-from callcenter.secrets import Secrets
-from callcenter.shifts.attendance import AttendanceService
-from callcenter.shifts.changes import RotaChanges
-from callcenter.shifts.csv_file import RotaImport
-from callcenter.shifts.feed import FeedService
-from callcenter.shifts.neighbours import AgentPresence, MembersByShift
-from callcenter.shifts.patterns import PatternService
-from callcenter.shifts.requests import RequestService
-from callcenter.shifts.service import ShiftService
-from callcenter.shifts.watch import ShiftWatch
-from callcenter.steering.carrying_out import CarryingOut
-from callcenter.steering.line_service import LineService
-from callcenter.steering.neighbours import SeatsOfAgents as SeatsOfSteering
-from callcenter.steering.operator_service import OperatorService
-from callcenter.steering.supervisor_service import SupervisorService
-from callcenter.supervised import Supervised
-from callcenter.tokens.service import TokenService
-from callcenter.trail.service import Trail
-from callcenter.users.oidc import OidcService
-from callcenter.users.passwords import Passwords
-from callcenter.users.service import UserService
-from callcenter.users.sessions import SessionService
-from callcenter.voicemail.service import VoiceMessageService
+from callcenter.insight.health.service import HealthService
+from callcenter.insight.reports.neighbours import QueueThresholds
+from callcenter.insight.reports.service import ReportService
+from callcenter.people.access.open_answers import OpenAnswers
+from callcenter.people.gate import Gate
+from callcenter.people.tokens.service import TokenService
+from callcenter.people.trail.service import Trail
+from callcenter.people.users.oidc import OidcService
+from callcenter.people.users.passwords import Passwords
+from callcenter.people.users.service import UserService
+from callcenter.people.users.sessions import SessionService
+from callcenter.platform.broadcast import Broadcast
+from callcenter.platform.config import Settings
+from callcenter.platform.db.engine import Database
+from callcenter.platform.http.api import error_body, install_error_handlers
+from callcenter.platform.http.middleware import RequestTimes, SizeLimit
+from callcenter.platform.secrets import Secrets
+from callcenter.platform.supervised import Supervised
+from callcenter.telephony.blocklist.service import BlocklistService
+from callcenter.telephony.calls.arrivals import Arrivals
+from callcenter.telephony.calls.ingest import JournalReader
+from callcenter.telephony.calls.service import CallService
+from callcenter.telephony.domain.ledger import LedgerChanges
+from callcenter.telephony.pbx.agent_link import AgentLink
+from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig
+from callcenter.telephony.pbx.ari import AriClient
+from callcenter.telephony.pbx.callback_dial import CallbackDialler
+from callcenter.telephony.pbx.live import LiveFloor
+from callcenter.telephony.pbx.reconciler import Reconciler
+from callcenter.telephony.pbx.registrations import Registrations
+from callcenter.telephony.pbx.steering_switch import SteeringSwitch
+from callcenter.telephony.pbx.switch import PbxSwitch
+from callcenter.telephony.queues.service import QueueService
+from callcenter.telephony.recordings.retention import Retention
+from callcenter.telephony.recordings.service import MediaService
+from callcenter.telephony.recordings.sweeper import OrphanSweeper
+from callcenter.telephony.recordings.worker import MediaWorker
+from callcenter.telephony.seats.service import SeatService
+from callcenter.telephony.transfers.service import TransferService
+from callcenter.telephony.voicemail.service import VoiceMessageService
+from callcenter.workforce.agents.break_reasons import BreakReasons
+from callcenter.workforce.agents.history import AgentHistory
+from callcenter.workforce.agents.neighbours import QueueCodes, UsersAsAgents
+from callcenter.workforce.agents.planning import AgentPlanning
+from callcenter.workforce.agents.service import AgentService
+from callcenter.workforce.callbacks.neighbours import SeatsOfAgents
+from callcenter.workforce.callbacks.service import CallbackService
+from callcenter.workforce.forecast.service import ForecastService
+from callcenter.workforce.live.book import LiveBook
+from callcenter.workforce.live.neighbours import AgentsOnTheFloor
+from callcenter.workforce.live.service import LiveService
+from callcenter.workforce.opening.service import OpeningService
+from callcenter.workforce.opening.workdays import WorkdayService
+from callcenter.workforce.shifts.attendance import AttendanceService
+from callcenter.workforce.shifts.changes import RotaChanges
+from callcenter.workforce.shifts.csv_file import RotaImport
+from callcenter.workforce.shifts.feed import FeedService
+from callcenter.workforce.shifts.neighbours import AgentPresence, MembersByShift
+from callcenter.workforce.shifts.patterns import PatternService
+from callcenter.workforce.shifts.requests import RequestService
+from callcenter.workforce.shifts.service import ShiftService
+from callcenter.workforce.shifts.watch import ShiftWatch
+from callcenter.workforce.steering.carrying_out import CarryingOut
+from callcenter.workforce.steering.line_service import LineService
+from callcenter.workforce.steering.neighbours import SeatsOfAgents as SeatsOfSteering
+from callcenter.workforce.steering.operator_service import OperatorService
+from callcenter.workforce.steering.supervisor_service import SupervisorService
 
 _ROUTERS: tuple[APIRouter, ...] = (
-    callcenter.cases.endpoints.router,
-    callcenter.calls.endpoints.router,
-    callcenter.calls.transfer_endpoints.router,
-    callcenter.live.endpoints.router,
-    callcenter.reports.endpoints.router,
-    callcenter.callbacks.endpoints.router,
-    callcenter.recordings.endpoints.router,
-    callcenter.voicemail.endpoints.router,
-    callcenter.seats.endpoints.router,
-    callcenter.steering.endpoints.router,
-    callcenter.steering.own_call_endpoints.router,
-    callcenter.queues.endpoints.router,
-    callcenter.agents.endpoints.router,
-    callcenter.agents.reason_endpoints.router,
-    callcenter.blocklist.endpoints.router,
-    callcenter.opening.endpoints.router,
-    callcenter.opening.holiday_endpoints.router,
-    callcenter.shifts.endpoints.router,
-    callcenter.shifts.rota_endpoints.router,
-    callcenter.shifts.request_endpoints.leave_router,
-    callcenter.shifts.request_endpoints.swap_router,
-    callcenter.forecast.endpoints.router,
-    callcenter.users.session_endpoints.router,
-    callcenter.users.endpoints.router,
-    callcenter.tokens.endpoints.router,
-    callcenter.trail.endpoints.router,
+    callcenter.casework.cases.endpoints.router,
+    callcenter.telephony.calls.endpoints.router,
+    callcenter.telephony.transfers.endpoints.router,
+    callcenter.workforce.live.endpoints.router,
+    callcenter.insight.reports.endpoints.router,
+    callcenter.workforce.callbacks.endpoints.router,
+    callcenter.telephony.recordings.endpoints.router,
+    callcenter.telephony.voicemail.endpoints.router,
+    callcenter.telephony.seats.endpoints.router,
+    callcenter.workforce.steering.endpoints.router,
+    callcenter.workforce.steering.own_call_endpoints.router,
+    callcenter.telephony.queues.endpoints.router,
+    callcenter.workforce.agents.endpoints.router,
+    callcenter.workforce.agents.reason_endpoints.router,
+    callcenter.telephony.blocklist.endpoints.router,
+    callcenter.workforce.opening.endpoints.router,
+    callcenter.workforce.opening.holiday_endpoints.router,
+    callcenter.workforce.shifts.endpoints.router,
+    callcenter.workforce.shifts.rota_endpoints.router,
+    callcenter.workforce.shifts.request_endpoints.leave_router,
+    callcenter.workforce.shifts.request_endpoints.swap_router,
+    callcenter.workforce.forecast.endpoints.router,
+    callcenter.people.users.session_endpoints.router,
+    callcenter.people.users.endpoints.router,
+    callcenter.people.tokens.endpoints.router,
+    callcenter.people.trail.endpoints.router,
 )
 """Everything under ``/api`` that needs a token or a session."""
 
 _OPEN_ROUTERS: tuple[APIRouter, ...] = (
-    callcenter.users.session_endpoints.open_router,
-    callcenter.users.oidc_endpoints.router,
+    callcenter.people.users.session_endpoints.open_router,
+    callcenter.people.users.oidc_endpoints.router,
 )
 """Everything under ``/api`` that strangers may ask: logging in."""
 
@@ -229,9 +229,9 @@ def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
     )
     install_error_handlers(app)
     app.add_exception_handler(Exception, _unexpected)
-    app.include_router(callcenter.health.endpoints.router)
+    app.include_router(callcenter.insight.health.endpoints.router)
     # Not under /api: a calendar program cannot log in, the address is its key.
-    app.include_router(callcenter.shifts.rota_endpoints.feed_router)
+    app.include_router(callcenter.workforce.shifts.rota_endpoints.feed_router)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(_TOKEN_DOC)], responses=_ERRORS)
     for router in _OPEN_ROUTERS:

@@ -15,9 +15,9 @@ from types import FrameType
 import uvicorn
 
 from callcenter.app import create_app
-from callcenter.config import load_settings
-from callcenter.errors import CallcenterError
-from callcenter.secrets import load_secrets
+from callcenter.platform.config import load_settings
+from callcenter.platform.errors import CallcenterError
+from callcenter.platform.secrets import load_secrets
 
 STOP_SECONDS = 5
 """For requests under way; the supervisor kills after 15 s."""

@@ -1,4 +1,4 @@
-"""Runs the migrations: on the connection that `callcenter.db.migrate` hands over, or, called by
+"""Runs the migrations: on the connection that `platform.db.migrate` hands over, or, called by
 the `alembic` command itself, on the database of this instance's settings."""
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection
 
-from callcenter.config import load_settings
-from callcenter.db.engine import make_engine
-from callcenter.db.models import metadata
+from callcenter.platform.config import load_settings
+from callcenter.platform.db.engine import make_engine
+from callcenter.tables import metadata
 
 
 def run(connection: Connection) -> None:

@@ -26,8 +26,8 @@ from typing import Any, Self, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
 
-from callcenter.config import Settings
-from callcenter.db.migrate import upgrade_async
+from callcenter.platform.config import Settings
+from callcenter.platform.db.migrate import upgrade_async
 from callcenter.setup.postgresql import PostgresqlPrograms, ensure_postgresql, private_programs
 from callcenter.setup.private_root import PrivateRoot, host_architecture
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from agi.protocol import Request
-from callcenter.calls.recent import RecentCalls
-from callcenter.clock import Clock
-from callcenter.config import Settings
-from callcenter.domain.phone import normalise
-from callcenter.domain.routing import decide_rating
+from callcenter.platform.clock import Clock
+from callcenter.platform.config import Settings
+from callcenter.telephony.calls.recent import RecentCalls
+from callcenter.telephony.domain.phone import normalise
+from callcenter.telephony.domain.routing import decide_rating
 
 
 class RatingQuestion:

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from agi.protocol import Request
-from callcenter.blocklist.service import BlocklistService
-from callcenter.calls.recent import RecentCalls
-from callcenter.clock import Clock
-from callcenter.config import Settings
-from callcenter.domain.ids import call_id
-from callcenter.domain.phone import normalise
-from callcenter.domain.routing import EarlierCall, RouteFacts, decide_route
-from callcenter.opening.service import OpeningService
-from callcenter.queues.service import QueueService
+from callcenter.platform.clock import Clock
+from callcenter.platform.config import Settings
+from callcenter.telephony.blocklist.service import BlocklistService
+from callcenter.telephony.calls.recent import RecentCalls
+from callcenter.telephony.domain.ids import call_id
+from callcenter.telephony.domain.phone import normalise
+from callcenter.telephony.domain.routing import EarlierCall, RouteFacts, decide_route
+from callcenter.telephony.queues.service import QueueService
+from callcenter.workforce.opening.service import OpeningService
 
 
 class RouteQuestion:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping
 
 from agi.protocol import Request
-from callcenter.config import Settings
-from callcenter.voicemail.acceptance import VoiceMessageAcceptance
+from callcenter.platform.config import Settings
+from callcenter.telephony.voicemail.acceptance import VoiceMessageAcceptance
 
 _log = logging.getLogger(__name__)
 

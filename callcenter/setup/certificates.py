@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from callcenter.config import Settings
-from callcenter.errors import SetupError
-from callcenter.secrets import write_private
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import SetupError
+from callcenter.platform.secrets import write_private
 
 VALID = timedelta(days=825)
 """The longest that Apple's devices take from a certificate that a person has trusted."""

@@ -4,7 +4,7 @@
 ``deployment.conf``, a file of templates only: ``[deploy-…](!)`` sections are invisible to
 whoever includes them, so each configuration file can take its own part from the same include.
 Queues, which an admin changes while all runs, stand in files of their own
-(`callcenter.asterisk.queue_config`).
+(`callcenter.telephony.pbx.queue_config`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from callcenter.asterisk.queue_config import render as render_queues
-from callcenter.asterisk.queue_config import write as write_queues
-from callcenter.config import Settings, TrunkMode
-from callcenter.domain.dialling import to_regex
-from callcenter.domain.queues import PbxQueues
-from callcenter.secrets import Secrets, write_private
+from callcenter.platform.config import Settings, TrunkMode
+from callcenter.platform.domain.dialling import to_regex
+from callcenter.platform.secrets import Secrets, write_private
 from callcenter.setup.certificates import certificate_files, ensure_certificate
+from callcenter.telephony.domain.queues import PbxQueues
+from callcenter.telephony.pbx.queue_config import render as render_queues
+from callcenter.telephony.pbx.queue_config import write as write_queues
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = (REPOSITORY / "asterisk-conf", REPOSITORY / "dialplan")

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from callcenter.errors import SetupError
+from callcenter.platform.errors import SetupError
 
 RATE = 8000
 SPEECH_LEVEL = 0.12

@@ -14,8 +14,8 @@ from itertools import combinations
 
 import psutil
 
-from callcenter.config import Settings
-from callcenter.errors import SetupError
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import SetupError
 
 LOOPBACK = "127.0.0.1"
 PRIVILEGED = 1024

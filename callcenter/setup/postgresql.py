@@ -13,8 +13,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from callcenter.config import PrivateRootUse, Settings
-from callcenter.errors import SetupError
+from callcenter.platform.config import PrivateRootUse, Settings
+from callcenter.platform.errors import SetupError
 from callcenter.setup.private_root import PrivateRoot, Say, ensure_private_root
 
 OLDEST_POSTGRESQL = 15

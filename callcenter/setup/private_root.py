@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from callcenter.errors import SetupError
+from callcenter.platform.errors import SetupError
 
 Say = Callable[[str], None]
 """Takes one line of progress."""

@@ -29,8 +29,8 @@ from typing import Any
 
 import numpy as np
 
-from callcenter.config import Settings
-from callcenter.errors import SetupError
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import SetupError
 from callcenter.setup.music import (
     MUSIC_LEVEL,
     MUSIC_VERSION,

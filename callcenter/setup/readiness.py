@@ -15,12 +15,12 @@ from collections.abc import Awaitable, Callable
 import httpx
 
 from agi.client import AgiUnanswered, probe_agi
-from callcenter.asterisk.ami.link import AmiLink, LinkConfig, LinkState
-from callcenter.config import Settings
-from callcenter.errors import CallcenterError
-from callcenter.secrets import Secrets
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import CallcenterError
+from callcenter.platform.secrets import Secrets
 from callcenter.setup.private_root import Say
 from callcenter.setup.supervisor import ProgramState, Supervisor
+from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig, LinkState
 
 READY_SECONDS = 90.0
 """A slow machine with a cold disk needs half a minute."""

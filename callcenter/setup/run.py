@@ -17,9 +17,9 @@ import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 
-from callcenter.config import Settings
-from callcenter.errors import SetupError
-from callcenter.secrets import Secrets
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import SetupError
+from callcenter.platform.secrets import Secrets
 from callcenter.setup.private_root import Say
 from callcenter.setup.readiness import StartFailed, wait_ready
 from callcenter.setup.supervisor import ProgramState, Supervisor, run_dir, stop_leftovers

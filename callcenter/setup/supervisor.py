@@ -23,9 +23,9 @@ from pathlib import Path
 
 import psutil
 
-from callcenter.config import Settings
-from callcenter.errors import SetupError
-from callcenter.secrets import Secrets, write_private
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import SetupError
+from callcenter.platform.secrets import Secrets, write_private
 from callcenter.setup.deployment import REPOSITORY
 from callcenter.setup.toolbox import Toolbox
 
@@ -80,7 +80,8 @@ def programs(settings: Settings, toolbox: Toolbox) -> list[Program]:
     """What runs under the supervisor, first to start first."""
     configuration = str(settings.asterisk_dir / "etc" / "asterisk.conf")
     # Says in the journal that the PBX starts, then becomes the PBX.
-    start = [sys.executable, "-m", "callcenter.asterisk.journal.start", str(settings.journal_file)]
+    says = "callcenter.telephony.pbx.journal.start"
+    start = [sys.executable, "-m", says, str(settings.journal_file)]
     pbx = [*toolbox.asterisk_command, "-f", "-n", "-C", configuration]
     return [
         # SIGTERM ends the PBX and its calls at once: nobody can talk for a day to hold a stop.

@@ -13,8 +13,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from callcenter.config import PrivateRootUse, Settings
-from callcenter.errors import SetupError
+from callcenter.platform.config import PrivateRootUse, Settings
+from callcenter.platform.errors import SetupError
 from callcenter.setup.deployment import SOURCES
 from callcenter.setup.private_root import (
     PrivateRoot,

@@ -16,17 +16,17 @@ from typing import Any
 
 import httpx
 
-from callcenter.config import Settings, TrunkMode
-from callcenter.db.engine import Database
-from callcenter.domain.seating import DesiredSeat
-from callcenter.errors import SetupError
-from callcenter.seats.service import SeatService
+from callcenter.platform.config import Settings, TrunkMode
+from callcenter.platform.db.engine import Database
+from callcenter.platform.errors import SetupError
 from callcenter.setup.readiness import api_url
 from callcenter.setup.toolbox import Toolbox
 from callcenter.simulator.demo_people import CAST, Story
 from callcenter.simulator.phone import Phone, RegistrationRefused
 from callcenter.simulator.speech import Speech
 from callcenter.simulator.transactions import SipTimeout
+from callcenter.telephony.domain.seating import DesiredSeat
+from callcenter.telephony.seats.service import SeatService
 
 SEATS_WANTED = 3
 PLANNED_SECONDS = 60.0

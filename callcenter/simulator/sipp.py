@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from callcenter.domain.seating import DesiredSeat
 from callcenter.simulator.sound import Samples, encode_g711
+from callcenter.telephony.domain.seating import DesiredSeat
 
 ALAW = 8
 PTIME_MS = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from callcenter.db.base import BigInt, UtcDateTime
+from callcenter.platform.db.base import BigInt, UtcDateTime
 
 revision = "0012"
 down_revision = "0011"

@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from callcenter.config import Settings
+from callcenter.platform.config import Settings
 from callcenter.setup.toolbox import ensure_toolbox
 from callcenter.simulator.sound import CALLER_HZ
 from callcenter.simulator.speech import Speech

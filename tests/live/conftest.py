@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from callcenter.config import Settings
+from callcenter.platform.config import Settings
 from callcenter.setup.toolbox import Toolbox, ensure_toolbox
 from callcenter.simulator.speech import Speech
 from tests.live.live_stories import Stories

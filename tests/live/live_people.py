@@ -235,7 +235,7 @@ class Office:
             key: value for key, value in os.environ.items() if not key.startswith("CALLCENTER_")
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "callcenter.cli", "trail", "verify", "--json", *options,
+            sys.executable, "-m", "callcenter.cli.main", "trail", "verify", "--json", *options,
             env={**environment, "CALLCENTER_HOME": str(self.system.settings.home)},
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip

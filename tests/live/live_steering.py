@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import httpx
 
-from callcenter.calls.models import Call as CallRow
 from callcenter.simulator.call import Call
 from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import CALLER_HZ, SEAT_HZ
+from callcenter.telephony.calls.models import Call as CallRow
 from tests.live.live_stories import Stories, Talk
 
 CARRIER = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"

@@ -28,16 +28,16 @@ import httpx
 import psutil
 from sqlalchemy import func, select
 
-from callcenter.audit.service import make_audit
-from callcenter.calls.models import Call, JournalOffset
-from callcenter.cli_setup import Prepared, prepare
-from callcenter.config import Settings
-from callcenter.db.engine import Database
-from callcenter.recordings.models import MediaFile
+from callcenter.cli.instance import Prepared, prepare
+from callcenter.insight.audit.service import make_audit
+from callcenter.platform.config import Settings
+from callcenter.platform.db.engine import Database
 from callcenter.setup.deployment import REPOSITORY
 from callcenter.setup.supervisor import programs
 from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import RATE, tone
+from callcenter.telephony.calls.models import Call, JournalOffset
+from callcenter.telephony.recordings.models import MediaFile
 
 BLOCK = 400
 """Ports of one instance: 20 single ones, the rest for RTP (95 calls)."""

@@ -11,12 +11,12 @@ import numpy as np
 import soundfile
 from sqlalchemy import select
 
-from callcenter.calls import models as ledger
-from callcenter.cases.models import Case
-from callcenter.config import Settings
-from callcenter.db.engine import Database
-from callcenter.recordings.models import MediaFile
+from callcenter.casework.cases.models import Case
+from callcenter.platform.config import Settings
+from callcenter.platform.db.engine import Database
 from callcenter.simulator.sound import CALLER_HZ, RATE, SEAT_HZ, Samples, power_at, resampled
+from callcenter.telephony.calls import models as ledger
+from callcenter.telephony.recordings.models import MediaFile
 
 HEARD = 0.015
 """A third of the marker tone's level: there, though compressed and cut."""

@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from callcenter.asterisk.ami.link import AmiLink, LinkConfig, LinkState
-from callcenter.asterisk.ari import AriClient
-from callcenter.asterisk.reconciler import Reconciler
-from callcenter.config import Settings
-from callcenter.domain.seating import DesiredSeat
-from callcenter.seats.service import SeatService
+from callcenter.platform.config import Settings
 from callcenter.simulator.phone import Phone, RegistrationRefused
+from callcenter.telephony.domain.seating import DesiredSeat
+from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig, LinkState
+from callcenter.telephony.pbx.ari import AriClient
+from callcenter.telephony.pbx.reconciler import Reconciler
+from callcenter.telephony.seats.service import SeatService
 from tests.live.live_system import System, port_block, short_home
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from callcenter.calls import models as ledger
-from callcenter.recordings.models import MediaFile
 from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import CALLER_HZ, SEAT_HZ
+from callcenter.telephony.calls import models as ledger
+from callcenter.telephony.recordings.models import MediaFile
 from tests.live.live_stories import Stories
 from tests.live.live_told import sound_of
 from tests.live.test_live_messages import closed

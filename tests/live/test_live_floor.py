@@ -15,12 +15,12 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
-from callcenter.calls.models import Call
-from callcenter.live.frames import read_difference
-from callcenter.live.models import SeatClockRow
-from callcenter.live.service import CLOCKS_SECONDS
-from callcenter.live.view import apply, empty_view
 from callcenter.simulator.phone import Phone
+from callcenter.telephony.calls.models import Call
+from callcenter.workforce.live.frames import read_difference
+from callcenter.workforce.live.models import SeatClockRow
+from callcenter.workforce.live.service import CLOCKS_SECONDS
+from callcenter.workforce.live.view import apply, empty_view
 from tests.live.live_stories import Stories
 
 pytestmark = [
@@ -293,7 +293,7 @@ async def test_a_rebuild_in_another_process_is_on_the_floor_soon(stories: Storie
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        "from callcenter.cli import main; main()",
+        "from callcenter.cli.main import main; main()",
         "rebuild",
         env=os.environ | {"CALLCENTER_HOME": str(stories.system.settings.home)},
         stdout=asyncio.subprocess.DEVNULL,

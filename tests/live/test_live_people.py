@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
-from callcenter.secrets import load_secrets
+from callcenter.platform.secrets import load_secrets
 from callcenter.simulator.sound import CALLER_HZ, RATE, SEAT_HZ, rms
 from tests.live.live_people import PASSWORD, Office, Person, ok, refusal
 from tests.live.live_stories import Stories

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from callcenter.config import Settings
+from callcenter.platform.config import Settings
 from callcenter.setup.toolbox import Toolbox
 from tests.live.live_stories import Stories
 from tests.live.live_system import System, port_block, short_home

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from callcenter.config import Settings
+from callcenter.platform.config import Settings
 from callcenter.setup.deployment import REPOSITORY
 from callcenter.setup.supervisor import MARK
 from callcenter.setup.toolbox import Toolbox
@@ -82,7 +82,7 @@ async def running(cache: Path) -> AsyncIterator[Instance]:
             "CALLCENTER_CACHE": str(cache),
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "callcenter.cli", "run",
+            sys.executable, "-m", "callcenter.cli.main", "run",
             cwd=REPOSITORY,
             env=environment,
             stdout=asyncio.subprocess.PIPE,
@@ -126,7 +126,7 @@ async def test_a_second_one_of_the_same_home_is_told_so(toolbox: Toolbox) -> Non
     async with running(Settings(_env_file=None).cache) as instance:
         await instance.until("ready")
         second = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "callcenter.cli", "run",
+            sys.executable, "-m", "callcenter.cli.main", "run",
             cwd=REPOSITORY,
             env={**os.environ, "CALLCENTER_HOME": str(instance.home)},
             stdout=asyncio.subprocess.PIPE,

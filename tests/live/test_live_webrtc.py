@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from callcenter.seats.service import SIP_REALM
 from callcenter.simulator.phone import Phone
+from callcenter.telephony.seats.service import SIP_REALM
 from tests.live.live_stories import Stories, new_seat
 from tests.live.live_system import System
 from tests.live.test_live_seats import phone_of, registers, seen

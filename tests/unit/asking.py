@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from callcenter.actor import Actor, acting
-from callcenter.cases.service import CaseService
-from callcenter.config import Settings
-from callcenter.db.engine import Database
-from callcenter.domain.permissions import Role, permissions_of
-from callcenter.trail.service import Trail
+from callcenter.casework.cases.service import CaseService
+from callcenter.people.access.actor import Actor, acting
+from callcenter.people.domain.permissions import Role, permissions_of
+from callcenter.people.trail.service import Trail
+from callcenter.platform.config import Settings
+from callcenter.platform.db.engine import Database
 
 
 def person(name: str = "test", *roles: Role, user_id: int | None = 7) -> Actor:

@@ -15,15 +15,15 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 ON_BOTH = frozenset(
     {
-        "agents/test_agent_api.py",
-        "calls/test_ingest.py",
-        "cases/test_case_api.py",
-        "cases/test_case_intake.py",
-        "db/test_races.py",
-        "db/test_sql.py",
-        "tokens/test_tokens.py",
-        "trail/test_trail.py",
-        "voicemail/test_voice_message_api.py",
+        "workforce/agents/test_agent_api.py",
+        "telephony/calls/test_ingest.py",
+        "casework/cases/test_case_api.py",
+        "casework/cases/test_case_intake.py",
+        "platform/db/test_races.py",
+        "platform/db/test_sql.py",
+        "people/tokens/test_tokens.py",
+        "people/trail/test_trail.py",
+        "telephony/voicemail/test_voice_message_api.py",
     }
 )
 """Modules whose tests run on both: those that hold what the SQL must do. A test is given its

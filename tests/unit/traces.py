@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from callcenter.domain.callbook import CallBook
-from callcenter.domain.journal import parse
-from callcenter.domain.ledger import CallRow, LedgerChanges
+from callcenter.telephony.domain.callbook import CallBook
+from callcenter.telephony.domain.journal import parse
+from callcenter.telephony.domain.ledger import CallRow, LedgerChanges
 
 FOLDER = Path(__file__).resolve().parents[1] / "traces"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.csv"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agi.client import read_agi_stats
 from agi.log import LineFormatter, Sparing, first_line
 from agi.stats import BUCKETS_SECONDS, Stats, parse_stats, stats_file, write_stats
-from callcenter.config import Settings
+from callcenter.platform.config import Settings
 
 NOW = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 

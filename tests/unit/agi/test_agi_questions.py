@@ -22,13 +22,13 @@ from agi.process import make_questions, warm
 from agi.protocol import Request
 from agi.server import AgiServer
 from agi.stats import Stats
-from callcenter.blocklist.service import BlocklistService
-from callcenter.calls.models import Call, Rating, VoiceMessage
-from callcenter.config import Settings
-from callcenter.db.engine import Database
-from callcenter.db.migrate import upgrade_async
-from callcenter.domain.opening import ALWAYS, Calendar, Span
-from callcenter.opening.service import NotedCalendar, OpeningService
+from callcenter.platform.config import Settings
+from callcenter.platform.db.engine import Database
+from callcenter.platform.db.migrate import upgrade_async
+from callcenter.telephony.blocklist.service import BlocklistService
+from callcenter.telephony.calls.models import Call, Rating, VoiceMessage
+from callcenter.workforce.domain.opening import ALWAYS, Calendar, Span
+from callcenter.workforce.opening.service import NotedCalendar, OpeningService
 
 # A hanging server is what is tested for, and uvloop lets no signal end a test.
 pytestmark = pytest.mark.timeout(60, method="thread")

@@ -20,7 +20,7 @@ from agi.client import AgiUnanswered, ask, request_bytes
 from agi.protocol import Request
 from agi.server import AgiServer, Question, Session
 from agi.stats import Stats
-from callcenter.config import Settings
+from callcenter.platform.config import Settings
 
 # A hanging server is what is tested for, and uvloop lets no signal end a test.
 pytestmark = pytest.mark.timeout(60, method="thread")

@@ -21,8 +21,8 @@ import pytest
 
 from agi.client import AgiUnanswered, ask, probe_agi, read_agi_stats, request_bytes
 from agi.watchdog import EXIT_BAD_SETTING, Watchdog
-from callcenter.config import Settings
-from callcenter.db.migrate import upgrade_async
+from callcenter.platform.config import Settings
+from callcenter.platform.db.migrate import upgrade_async
 
 # A hanging server is what is tested for, and uvloop lets no signal end a test.
 pytestmark = pytest.mark.timeout(60, method="thread")

@@ -12,10 +12,10 @@ import httpx
 from fastapi import FastAPI
 
 from callcenter.app import create_app
-from callcenter.config import Settings
-from callcenter.db.migrate import upgrade_async
-from callcenter.domain.permissions import Role
-from callcenter.secrets import Secrets
+from callcenter.people.domain.permissions import Role
+from callcenter.platform.config import Settings
+from callcenter.platform.db.migrate import upgrade_async
+from callcenter.platform.secrets import Secrets
 
 NOBODY_LISTENS = 1
 """A port at which no PBX and no AGI server is."""

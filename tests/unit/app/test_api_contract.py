@@ -19,9 +19,9 @@ from hypothesis import settings as hypothesis_settings
 from schemathesis import checks
 
 from callcenter.app import create_app
-from callcenter.config import Settings
-from callcenter.db.migrate import upgrade_async
-from callcenter.secrets import Secrets
+from callcenter.platform.config import Settings
+from callcenter.platform.db.migrate import upgrade_async
+from callcenter.platform.secrets import Secrets
 
 NOBODY_LISTENS = 1
 EXAMPLES = 6

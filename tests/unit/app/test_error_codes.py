@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import callcenter.errors
+import callcenter
 
-SOURCE = Path(callcenter.errors.__file__).parent
+SOURCE = Path(callcenter.__file__).parent
 DOCUMENT = SOURCE.parent / "docs" / "errors.md"
 
 # Of the handler that turns the framework's own errors into our shape.

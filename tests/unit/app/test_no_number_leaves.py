@@ -17,8 +17,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from callcenter.calls.repository import write_changes
-from callcenter.domain.ledger import (
+from callcenter.people.domain.permissions import ROLE_PERMISSIONS, Permission, Role
+from callcenter.telephony.calls.repository import write_changes
+from callcenter.telephony.domain.ledger import (
     CallRow,
     Direction,
     LedgerChanges,
@@ -35,7 +36,6 @@ from callcenter.domain.ledger import (
     VisitEnd,
     VoiceMessageRow,
 )
-from callcenter.domain.permissions import ROLE_PERMISSIONS, Permission, Role
 from tests.unit.app.running import Service, service
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)

@@ -13,13 +13,13 @@ from fastapi import APIRouter, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from callcenter.access import OPEN_PATHS, Open, Requires
-from callcenter.actor import Actor
 from callcenter.app import _OPEN_ROUTERS, _ROUTERS, create_app
-from callcenter.config import Settings
-from callcenter.domain.permissions import ROLE_PERMISSIONS, Permission, Role
-from callcenter.errors import Conflict
-from callcenter.secrets import Secrets
+from callcenter.people.access.actor import Actor
+from callcenter.people.access.rights import OPEN_PATHS, Open, Requires
+from callcenter.people.domain.permissions import ROLE_PERMISSIONS, Permission, Role
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import Conflict
+from callcenter.platform.secrets import Secrets
 from tests.unit.app.running import Service, service
 
 APP = create_app(Settings(_env_file=None, home=Path("unused")), Secrets.make())

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from callcenter.access import OPEN_PATHS
 from callcenter.app import create_app
-from callcenter.config import Settings
-from callcenter.db.migrate import upgrade_async
-from callcenter.secrets import Secrets
+from callcenter.people.access.rights import OPEN_PATHS
+from callcenter.platform.config import Settings
+from callcenter.platform.db.migrate import upgrade_async
+from callcenter.platform.secrets import Secrets
 
 NOBODY_LISTENS = 1
 """A port at which no PBX and no AGI server is."""

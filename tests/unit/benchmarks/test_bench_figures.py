@@ -17,7 +17,7 @@ from benchmarks.load import Load
 from benchmarks.plan import PORTS, Numbers, Ports, parse_arguments
 from benchmarks.queue_log import read_queue_log
 from benchmarks.report import ProductLoad, Run, goals, table
-from callcenter.domain.journal import parse
+from callcenter.telephony.domain.journal import parse
 
 NONE = Spread(0, 0.0, 0.0, 0.0)
 FAST = Spread(100, 1.0, 5.0, 9.0)

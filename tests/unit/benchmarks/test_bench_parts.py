@@ -20,7 +20,7 @@ from benchmarks.plan import BenchFailed, parse_arguments
 from benchmarks.product import Product, forget_settings, make_settings
 from benchmarks.queue_log import read_from, size_of
 from benchmarks.usage import Usage, cpu_of, spent, usage_of
-from callcenter.config import Settings
+from callcenter.platform.config import Settings
 from callcenter.setup.toolbox import Toolbox
 from callcenter.simulator.sound import tone
 
@@ -143,12 +143,12 @@ async def test_a_part_that_is_missing_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unfinished(_settings: Settings) -> Any:
-        raise ModuleNotFoundError("gone", name="callcenter.seats.service")
+        raise ModuleNotFoundError("gone", name="callcenter.telephony.seats.service")
 
     monkeypatch.setattr("benchmarks.product.check_ports", lambda _settings: None)
     monkeypatch.setattr("benchmarks.product.prepare", unfinished)
     product = Product(parse_arguments([]), tmp_path)
-    with pytest.raises(BenchFailed, match=r"callcenter\.seats\.service is missing"):
+    with pytest.raises(BenchFailed, match=r"callcenter\.telephony\.seats\.service is missing"):
         await product.start()
     await product.stop()
 

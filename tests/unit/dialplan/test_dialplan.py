@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from callcenter.asterisk.dialplan_check import (
+from callcenter.platform.config import Settings
+from callcenter.platform.secrets import Secrets
+from callcenter.setup.deployment import render_deployment
+from callcenter.telephony.pbx.dialplan_check import (
     Dialplan,
     check,
     reachable,
@@ -16,9 +19,6 @@ from callcenter.asterisk.dialplan_check import (
     variables_read,
     variables_set,
 )
-from callcenter.config import Settings
-from callcenter.secrets import Secrets
-from callcenter.setup.deployment import render_deployment
 
 ROOT = Path(__file__).resolve().parents[3]
 

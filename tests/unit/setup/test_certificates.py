@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from callcenter.config import Settings
-from callcenter.errors import SetupError
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import SetupError
 from callcenter.setup.certificates import (
     RENEW_BEFORE,
     VALID,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from callcenter import cli
-from callcenter.cli_setup import (
+from callcenter.cli import main as cli
+from callcenter.cli.instance import (
     HOME_LENGTH_MAX,
     Prepared,
     admin_shown_file,
@@ -20,14 +20,14 @@ from callcenter.cli_setup import (
     how_to_dial,
     summary,
 )
-from callcenter.config import Settings, TrunkMode
-from callcenter.db.migrate import upgrade
-from callcenter.domain.ids import Extension
-from callcenter.domain.seating import DesiredSeat
-from callcenter.errors import SetupError
-from callcenter.secrets import Secrets
+from callcenter.platform.config import Settings, TrunkMode
+from callcenter.platform.db.migrate import upgrade
+from callcenter.platform.errors import SetupError
+from callcenter.platform.secrets import Secrets
 from callcenter.setup.run import alone
 from callcenter.setup.toolbox import Toolbox
+from callcenter.telephony.domain.ids import Extension
+from callcenter.telephony.domain.seating import DesiredSeat
 
 SECRETS = Secrets("ami", "ari", "supervisor", "the-admin-password")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from callcenter.config import Settings
-from callcenter.domain.queues import PbxQueues
-from callcenter.secrets import Secrets
+from callcenter.platform.config import Settings
+from callcenter.platform.secrets import Secrets
 from callcenter.setup.deployment import render_deployment, write_configuration
+from callcenter.telephony.domain.queues import PbxQueues
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from callcenter.config import Settings
-from callcenter.errors import SetupError
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import SetupError
 from callcenter.setup.ports import check_ports, ports_of, try_bind
 
 NAMES = (

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from callcenter.config import PrivateRootUse, Settings
-from callcenter.errors import SetupError
+from callcenter.platform.config import PrivateRootUse, Settings
+from callcenter.platform.errors import SetupError
 from callcenter.setup import postgresql
 from callcenter.setup.postgresql import (
     ensure_postgresql,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callcenter.errors import SetupError
+from callcenter.platform.errors import SetupError
 from callcenter.setup import private_root
 from callcenter.setup.private_root import ARCHITECTURES, ensure_private_root, root_path
 

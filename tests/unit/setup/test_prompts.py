@@ -15,9 +15,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcenter.asterisk.dialplan_check import Dialplan, sounds_played
-from callcenter.config import Settings
-from callcenter.errors import SetupError
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import SetupError
 from callcenter.setup import prompts as module
 from callcenter.setup.music import (
     BEAT_SECONDS,
@@ -38,6 +37,7 @@ from callcenter.setup.music import (
 )
 from callcenter.setup.prompts import MANIFEST, Tone, read_manifest, render_prompts
 from callcenter.setup.toolbox import Toolbox
+from callcenter.telephony.pbx.dialplan_check import Dialplan, sounds_played
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -15,9 +15,9 @@ import pytest
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.options import ServerOptions
 
-from callcenter.config import Settings
-from callcenter.errors import SetupError
-from callcenter.secrets import Secrets
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import SetupError
+from callcenter.platform.secrets import Secrets
 from callcenter.setup.run import alone, is_running
 from callcenter.setup.supervisor import (
     MARK,

@@ -13,9 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcenter.config import Settings
-from callcenter.domain.ids import Extension
-from callcenter.domain.seating import DesiredSeat
+from callcenter.platform.config import Settings
 from callcenter.setup.toolbox import ensure_toolbox
 from callcenter.simulator.phone import Phone
 from callcenter.simulator.sipp import (
@@ -31,6 +29,8 @@ from callcenter.simulator.sipp import (
     seats_file,
 )
 from callcenter.simulator.sound import CALLER_HZ, power_at, tone
+from callcenter.telephony.domain.ids import Extension
+from callcenter.telephony.domain.seating import DesiredSeat
 
 SCENARIOS = {
     "callers": caller_scenario(2000),

@@ -1,0 +1,211 @@
+"""SQL of cases and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, bindparam, func, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from callcenter.casework.cases.models import Case, CaseEvent
+
+CHUNK = 500
+"""Ids per statement, well below the number of parameters that any database takes."""
+
+NUMBER_LENGTH = 20
+"""Of a case number, at most."""
+
+CASE = cast(Table, Case.__table__)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """What a list is narrowed to; None leaves it as wide as it is."""
+
+    number: str | None = None
+    """A case number or its beginning."""
+    call_id: str | None = None
+    caller_number: str | None = None
+    seat: str | None = None
+    status: str | None = None
+    source: str | None = None
+    confidential: bool | None = None
+    opened_from: datetime | None = None
+    """Inclusive."""
+    opened_to: datetime | None = None
+    """Exclusive."""
+
+
+_CALL_FIELDS = (
+    Case.id,
+    Case.number,
+    Case.call_id,
+    Case.voice_message_id,
+    Case.caller_number,
+    Case.caller_name,
+    Case.called_number,
+    Case.queue,
+    Case.seat,
+    Case.first_seat,
+    Case.call_started_at,
+    Case.answered_at,
+    Case.call_ended_at,
+    Case.version,
+)
+_OF_CALLS = select(*_CALL_FIELDS).where(Case.call_id.in_(bindparam("ids", expanding=True)))
+
+
+async def of_calls(session: AsyncSession, call_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The call fields of the cases of `call_ids`, by call."""
+    wanted = sorted(call_ids)
+    found: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(wanted), CHUNK):
+        rows = await session.execute(_OF_CALLS, {"ids": wanted[start : start + CHUNK]})
+        for row in rows.mappings():
+            found[row["call_id"]] = dict(row)
+    return found
+
+
+async def confidential_calls(session: AsyncSession, call_ids: Collection[str]) -> set[str]:
+    """Those of `call_ids` whose case is confidential."""
+    wanted = sorted(call_ids)
+    found: set[str] = set()
+    for start in range(0, len(wanted), CHUNK):
+        statement = select(Case.call_id).where(
+            Case.call_id.in_(wanted[start : start + CHUNK]), Case.confidential
+        )
+        found.update(await session.scalars(statement))
+    return found
+
+
+async def confidential_numbers(session: AsyncSession, numbers: Collection[str]) -> set[str]:
+    """Those of the cases `numbers` that are confidential."""
+    wanted = sorted(set(numbers))
+    found: set[str] = set()
+    for start in range(0, len(wanted), CHUNK):
+        statement = select(Case.number).where(
+            Case.number.in_(wanted[start : start + CHUNK]), Case.confidential
+        )
+        found.update(await session.scalars(statement))
+    return found
+
+
+async def counts_by_call(session: AsyncSession) -> dict[str, int]:
+    """How many cases each call has."""
+    statement = select(Case.call_id, func.count()).group_by(Case.call_id)
+    return {row[0]: row[1] for row in await session.execute(statement)}
+
+
+async def last_counts(session: AsyncSession, days: Collection[date]) -> dict[date, int]:
+    """The highest count given on each of `days`; 0 if none. One step of an index per day."""
+    counts: dict[date, int] = {}
+    for day in days:
+        highest = await session.scalar(select(func.max(Case.day_count)).where(Case.day == day))
+        counts[day] = highest or 0
+    return counts
+
+
+async def add_cases(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Insert `rows`; their ids, by call."""
+    result = await session.execute(insert(CASE).returning(CASE.c.call_id, CASE.c.id), rows)
+    return {row.call_id: row.id for row in result}
+
+
+async def update_cases(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Write call fields; each row holds ``case_id`` and the same fields."""
+    if rows:
+        fields: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "case_id"}
+        statement = update(CASE).where(CASE.c.id == bindparam("case_id")).values(fields)
+        connection = await session.connection()
+        await connection.execute(statement, rows)
+
+
+async def add_events(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Append to histories; a `key` that is there already is not told again."""
+    if not rows:
+        return
+    postgres = session.get_bind().dialect.name == "postgresql"
+    made = postgresql.insert(CaseEvent) if postgres else sqlite.insert(CaseEvent)
+    connection = await session.connection()
+    await connection.execute(made.on_conflict_do_nothing(index_elements=["key"]), rows)
+
+
+async def has_event(session: AsyncSession, key: str) -> bool:
+    """Whether `key` was told."""
+    found = await session.scalar(select(CaseEvent.id).where(CaseEvent.key == key))
+    return found is not None
+
+
+async def by_number(session: AsyncSession, number: str) -> Case | None:
+    """One case."""
+    found: Case | None = await session.scalar(select(Case).where(Case.number == number))
+    return found
+
+
+async def edit(session: AsyncSession, case_id: int, version: int, values: dict[str, Any]) -> bool:
+    """Write `values` if the case still has `version`; whether it had."""
+    statement = (
+        update(Case)
+        .where(Case.id == case_id, Case.version == version)
+        .values(version=version + 1, **values)
+        .execution_options(synchronize_session=False)
+    )
+    result = await session.execute(statement.returning(Case.id))
+    return result.first() is not None
+
+
+async def newest_first(
+    session: AsyncSession,
+    wanted: CaseFilter,
+    *,
+    before: tuple[datetime, int] | None,
+    limit: int,
+) -> Sequence[Case]:
+    """Up to `limit` cases, newest first, older than the key `before`."""
+    return (await session.scalars(list_statement(wanted, before=before, limit=limit))).all()
+
+
+def list_statement(wanted: CaseFilter, *, before: tuple[datetime, int] | None, limit: int) -> Any:
+    """The statement of `newest_first`."""
+    statement = select(Case).order_by(Case.opened_at.desc(), Case.id.desc()).limit(limit)
+    if wanted.number is not None:
+        # A range and not LIKE: it is in the index whatever the database's collation. Numbers hold
+        # digits and a hyphen alone, which every language sorts before 9.
+        end = wanted.number + "9" * NUMBER_LENGTH
+        statement = statement.where(Case.number >= wanted.number, Case.number <= end)
+    if wanted.call_id is not None:
+        statement = statement.where(Case.call_id == wanted.call_id)
+    if wanted.caller_number is not None:
+        statement = statement.where(Case.caller_number == wanted.caller_number)
+    if wanted.seat is not None:
+        statement = statement.where(Case.seat == wanted.seat)
+    if wanted.status is not None:
+        statement = statement.where(Case.status == wanted.status)
+    if wanted.source is not None:
+        statement = statement.where(Case.source == wanted.source)
+    if wanted.confidential is not None:
+        statement = statement.where(Case.confidential.is_(wanted.confidential))
+    if wanted.opened_from is not None:
+        statement = statement.where(Case.opened_at >= wanted.opened_from)
+    if wanted.opened_to is not None:
+        statement = statement.where(Case.opened_at < wanted.opened_to)
+    if before is not None:
+        statement = statement.where(tuple_(Case.opened_at, Case.id) < tuple_(*before))
+    return statement
+
+
+async def events(
+    session: AsyncSession, case_id: int, *, after_id: int, limit: int
+) -> Sequence[CaseEvent]:
+    """Up to `limit` steps of a history, in the order in which they were told."""
+    statement = (
+        select(CaseEvent)
+        .where(CaseEvent.case_id == case_id, CaseEvent.id > after_id)
+        .order_by(CaseEvent.id)
+        .limit(limit)
+    )
+    return (await session.scalars(statement)).all()

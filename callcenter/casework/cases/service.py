@@ -1,0 +1,298 @@
+"""The case service: one case for each answered call or voice message, and its history.
+
+Follows the ledger (`intake`), is told by the media worker what became of a recording, and is read
+and edited by people. Audio is not the case's own: it is joined by call when a case is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from callcenter.casework.cases import intake, repository
+from callcenter.casework.cases.models import Case, CaseEvent
+from callcenter.casework.cases.repository import CaseFilter
+from callcenter.casework.domain.cases import CaseEventKind
+from callcenter.people.trail.service import Entry, record
+from callcenter.platform.broadcast import Change
+from callcenter.platform.clock import Clock, utc_now
+from callcenter.platform.config import Settings
+from callcenter.platform.db.engine import Database
+from callcenter.platform.errors import NotFound, VersionConflict
+from callcenter.telephony.calls.lookup import call_rows
+from callcenter.telephony.domain.ledger import CallRow, LedgerChanges
+from callcenter.telephony.domain.media import MediaStatus
+from callcenter.telephony.domain.phone import normalise
+
+EDITABLE = (
+    "status",
+    "kind",
+    "validity",
+    "title",
+    "content",
+    "citizen_name",
+    "contact_number",
+    "address",
+    "confidential",
+)
+"""What people write; everything else follows the call."""
+
+EVENTS_MAX = 500
+"""Steps of a history that are read with the case; the rest is paged."""
+
+
+class MediaInfo(Protocol):
+    """What a case shows of an audio file."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def call_id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+
+
+class MediaLookup(Protocol):
+    """Audio files by call: the recordings' service."""
+
+    async def for_calls(self, call_ids: Collection[str]) -> Mapping[str, Sequence[MediaInfo]]:
+        """The files of each of `call_ids`; a call without any may be left out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CaseStep:
+    """One step of a case's history."""
+
+    id: int
+    at: datetime
+    kind: str
+    actor: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseDetail:
+    """A case with what belongs to it."""
+
+    case: Case
+    call: CallRow | None
+    """None while the ledger is being rebuilt."""
+    media: Sequence[MediaInfo]
+    events: Sequence[CaseStep]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseChanges:
+    """What a person changes: `values` of `EDITABLE`, seen at `version`."""
+
+    version: int
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CaseService:
+    """Opens, follows, reads and edits cases; a `calls.listener.LedgerListener`."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        *,
+        media: MediaLookup | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._database = database
+        self._zone = ZoneInfo(settings.time_zone)
+        self._media = media
+        self._clock = clock
+        self.opened = 0
+        """Cases opened since this process began; a batch that is rolled back counts too."""
+
+    # -- what the ledger and the media worker tell -----------------------------------------
+
+    async def on_ledger(self, session: AsyncSession, changes: LedgerChanges) -> Sequence[Change]:
+        """Open and update cases inside the ledger's transaction; see `intake`."""
+        published = await intake.take(session, changes, self._zone, self._clock())
+        self.opened += sum(change.topic == "case.opened" for change in published)
+        return published
+
+    async def note_media(
+        self, session: AsyncSession, call_id: str, media_id: str, status: MediaStatus
+    ) -> Sequence[Change]:
+        """Write into the case's history what became of an audio file.
+
+        Told once for each state of a file; a call without a case, and a file that still waits,
+        have nothing to tell. The changes are to be published after the commit.
+        """
+        if status is MediaStatus.PENDING:
+            return ()
+        case = (await repository.of_calls(session, [call_id])).get(call_id)
+        key = f"{media_id}/{status.value}"
+        if case is None or await repository.has_event(session, key):
+            return ()
+        kind = CaseEventKind.RECORDING_READY if status.audible else CaseEventKind.RECORDING_MISSING
+        data = {"media_id": media_id, "status": status.value}
+        step = intake.event(case["id"], kind, self._clock(), intake.SYSTEM, data, key=key)
+        await repository.add_events(session, [step])
+        facts = {"number": case["number"], "call_id": call_id, **data}
+        return (Change("case.recording", facts),)
+
+    # -- reading ---------------------------------------------------------------------------
+
+    async def page(
+        self, wanted: CaseFilter, *, before: tuple[datetime, int] | None, limit: int
+    ) -> Sequence[Case]:
+        """Up to `limit` cases, newest first, after the key `before` (moment of opening, id).
+
+        The caller's number may be in any form.
+        """
+        async with self._database.reading() as session:
+            return await repository.newest_first(
+                session, _normal(wanted), before=before, limit=limit
+            )
+
+    async def get(self, number: str) -> CaseDetail:
+        """One case with its call, audio and history; `NotFound` ``case_not_found``."""
+        async with self._database.reading() as session:
+            case = _found(await repository.by_number(session, number), number)
+            return await self._detail(session, case)
+
+    async def events(self, number: str, *, after_id: int, limit: int) -> Sequence[CaseStep]:
+        """Up to `limit` steps after `after_id`, oldest first; `NotFound`."""
+        async with self._database.reading() as session:
+            case = _found(await repository.by_number(session, number), number)
+            rows = await repository.events(session, case.id, after_id=after_id, limit=limit)
+        return [_step(row) for row in rows]
+
+    async def counts_by_call(self) -> Mapping[str, int]:
+        """How many cases each call has that has any; for the audit. It should be one."""
+        async with self._database.reading() as session:
+            return await repository.counts_by_call(session)
+
+    async def confidential_calls(self, call_ids: Collection[str]) -> frozenset[str]:
+        """Those of `call_ids` whose case hides its citizen: the case that the call opened or, of
+        one that a seat made, the case that it is about."""
+        if not call_ids:
+            return frozenset()
+        async with self._database.reading() as session:
+            found = await repository.confidential_calls(session, call_ids)
+            about = {
+                call.id: call.case_number
+                for call in (await call_rows(session, call_ids)).values()
+                if call.case_number
+            }
+            secret = await repository.confidential_numbers(session, about.values())
+        return frozenset(found | {call for call, case in about.items() if case in secret})
+
+    async def is_confidential(self, number: str) -> bool:
+        """Whether the case hides its citizen; `NotFound` ``case_not_found``."""
+        async with self._database.reading() as session:
+            return _found(await repository.by_number(session, number), number).confidential
+
+    async def number_of_call(self, call_id: str) -> str | None:
+        """The number of the case that the call opened."""
+        async with self._database.reading() as session:
+            case = (await repository.of_calls(session, [call_id])).get(call_id)
+        return None if case is None else str(case["number"])
+
+    async def _detail(self, session: AsyncSession, case: Case) -> CaseDetail:
+        calls = await call_rows(session, [case.call_id])
+        rows = await repository.events(session, case.id, after_id=0, limit=EVENTS_MAX)
+        found = {} if self._media is None else await self._media.for_calls([case.call_id])
+        return CaseDetail(
+            case=case,
+            call=calls.get(case.call_id),
+            media=found.get(case.call_id, ()),
+            events=[_step(row) for row in rows],
+        )
+
+    # -- editing ---------------------------------------------------------------------------
+
+    async def edit(
+        self,
+        number: str,
+        changes: CaseChanges,
+        *,
+        actor: str,
+        allowed: Callable[[bool, Collection[str]], None] = lambda _confidential, _names: None,
+    ) -> tuple[CaseDetail, Sequence[Change]]:
+        """Write what `actor` changed, if nobody saved since `changes.version`.
+
+        Old and new values go into the history. Values that are so already change nothing and
+        move no version. `allowed` is told whether the case is confidential and which fields are
+        to be written, and raises if that may not be. Errors: `NotFound` ``case_not_found``;
+        `VersionConflict` with the present version.
+        """
+        published: list[Change] = []
+        async with self._database.writing() as session:
+            case = _found(await repository.by_number(session, number), number)
+            allowed(case.confidential, changes.values.keys())
+            if case.version != changes.version:
+                raise _changed_meanwhile(case)
+            differences = {
+                name: {"from": getattr(case, name), "to": value}
+                for name, value in changes.values.items()
+                if getattr(case, name) != value
+            }
+            if differences:
+                now = self._clock()
+                values: dict[str, Any] = {
+                    name: both["to"] for name, both in differences.items()
+                } | {"updated_at": now}
+                if not await repository.edit(session, case.id, changes.version, values):
+                    await session.refresh(case)
+                    raise _changed_meanwhile(case)
+                data = {"changes": differences, "version": changes.version + 1}
+                step = intake.event(case.id, CaseEventKind.EDITED, now, actor, data)
+                await repository.add_events(session, [step])
+                await session.refresh(case)
+                # Names alone: what was written is in the case's own history.
+                facts = {"changed": sorted(differences), "version": case.version}
+                await record(session, Entry("case.edited", f"case:{number}", facts, actor), now=now)
+                published.append(_edited(case, sorted(differences)))
+            detail = await self._detail(session, case)
+        return detail, published
+
+
+def _found(case: Case | None, number: str) -> Case:
+    if case is None:
+        raise NotFound(f"there is no case {number}", code="case_not_found", number=number)
+    return case
+
+
+def _changed_meanwhile(case: Case) -> VersionConflict:
+    return VersionConflict(
+        f"case {case.number} was changed meanwhile (version {case.version}): read it again, then"
+        " save",
+        number=case.number,
+        version=case.version,
+    )
+
+
+def _edited(case: Case, names: Sequence[str]) -> Change:
+    facts = {
+        "number": case.number,
+        "call_id": case.call_id,
+        "seat": case.seat,
+        "status": case.status,
+        "version": case.version,
+        "changed": list(names),
+    }
+    return Change("case.edited", facts)
+
+
+def _step(row: CaseEvent) -> CaseStep:
+    return CaseStep(id=row.id, at=row.at, kind=row.kind, actor=row.actor, data=row.data)
+
+
+def _normal(wanted: CaseFilter) -> CaseFilter:
+    if wanted.caller_number is None:
+        return wanted
+    return replace(wanted, caller_number=normalise(wanted.caller_number))

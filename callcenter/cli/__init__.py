@@ -1,0 +1,1 @@
+"""The command line: ``callcenter`` and ``python -m callcenter.cli.main``."""

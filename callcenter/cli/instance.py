@@ -1,0 +1,206 @@
+"""The steps of set-up, in order, one readable line each; and what people need once it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from callcenter.platform.config import Settings, TrunkMode
+from callcenter.platform.db.engine import Database
+from callcenter.platform.db.migrate import head_revision, upgrade_async
+from callcenter.platform.errors import SetupError
+from callcenter.platform.secrets import Secrets, ensure_secrets
+from callcenter.setup.deployment import write_configuration
+from callcenter.setup.readiness import api_url
+from callcenter.setup.run import phone_address
+from callcenter.setup.supervisor import run_dir
+from callcenter.setup.toolbox import Toolbox, ensure_toolbox
+from callcenter.telephony.domain.queues import PbxQueues
+from callcenter.telephony.domain.seating import DesiredSeat
+
+HOME_LENGTH_MAX = 80
+"""The PBX's own socket is HOME/asterisk/run/asterisk.ctl, and sun_path holds 108 bytes."""
+SEATS_SHOWN = 10
+SLOW_NAME_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An instance that can be started."""
+
+    settings: Settings
+    secrets: Secrets
+    toolbox: Toolbox
+    seats: Sequence[DesiredSeat]
+
+
+def say(line: str) -> None:
+    """One line for people, at once. Nobody listening any more is no reason to stop."""
+    with suppress(OSError, ValueError):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+
+class Step:
+    """One step of set-up: what it found or did stands in `result`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.result = "done"
+        self.progress: Callable[[str], None] = lambda line: say(f"  … {line}")
+
+
+@contextmanager
+def step(name: str) -> Iterator[Step]:
+    """Say `name`, what came of it, and the seconds it took."""
+    current = Step(name)
+    begun = time.monotonic()
+    yield current
+    say(f"{name:<15} {current.result} ({time.monotonic() - begun:.1f} s)")
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Bring everything that an instance needs; quick when it is all there.
+
+    `SetupError` says in one sentence what is wrong and how to mend it.
+    """
+    with step("settings") as current:
+        check_home(settings)
+        current.result = f"home {settings.home}"
+    warn_about_own_name()
+    with step("secrets") as current:
+        fresh = not settings.secrets_file.exists()
+        secrets = ensure_secrets(settings.secrets_file)
+        current.result = "made" if fresh else "kept"
+    with step("programs") as current:
+        toolbox = ensure_toolbox(settings, current.progress)
+        current.result = toolbox.describe()
+    with step("database") as current:
+        asyncio.run(upgrade_async(settings.db_url))
+        current.result = f"schema {head_revision()}"
+    with step("first rows") as current:
+        seats, queues, token_is_new = asyncio.run(_first_rows(settings, secrets))
+        token = "made" if token_is_new else "kept"
+        current.result = f"{len(seats)} seats, API token {token}"
+    with step("prompts") as current:
+        _render_prompts(settings, toolbox, current.progress)
+    with step("configuration") as current:
+        write_configuration(settings, secrets, toolbox, queues)
+        current.result = f"{settings.asterisk_dir / 'etc'}"
+    return Prepared(settings, secrets, toolbox, seats)
+
+
+def check_home(settings: Settings) -> None:
+    """Make the home; `SetupError` if it cannot be written or is too long for a socket's path."""
+    home = settings.home
+    if len(str(home).encode()) > HOME_LENGTH_MAX:
+        raise SetupError(
+            f"CALLCENTER_HOME is longer than {HOME_LENGTH_MAX} bytes ({home}), too long for the"
+            " path of the PBX's socket; choose a shorter one.",
+            code="bad_setting",
+            setting="home",
+        )
+    try:
+        for folder in (home, run_dir(settings), settings.log_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".write-test"
+            probe.touch()
+            probe.unlink()
+    except OSError as error:
+        raise SetupError(
+            f"{error.filename or home} cannot be written ({error.strerror}); mend the rights, or"
+            " set CALLCENTER_HOME to a folder of yours.",
+            code="home_not_writable",
+        ) from error
+
+
+def warn_about_own_name() -> None:
+    """The PBX looks its own host's name up for calls: if that is slow or fails, calls wait."""
+    name = socket.gethostname()
+    begun = time.monotonic()
+    try:
+        socket.getaddrinfo(name, None)
+    except OSError:
+        problem = "does not resolve"
+    else:
+        if time.monotonic() - begun < SLOW_NAME_SECONDS:
+            return
+        problem = f"took {time.monotonic() - begun:.1f} s to resolve"
+    say(
+        f"warning: this machine's own name {name} {problem}, and calls will wait for it; add"
+        f" `127.0.1.1 {name}` to /etc/hosts"
+    )
+
+
+async def _first_rows(
+    settings: Settings, secrets: Secrets
+) -> tuple[Sequence[DesiredSeat], PbxQueues, bool]:
+    had_token = settings.token_file.exists()
+    database = Database(settings.db_url)
+    try:
+        seats = import_module("callcenter.telephony.seats.service").SeatService(database, settings)
+        await seats.ensure_first()
+        tokens = import_module("callcenter.people.tokens.service").TokenService(database)
+        await tokens.ensure_first(settings.token_file)
+        passwords = import_module("callcenter.people.users.passwords").Passwords(settings)
+        users = import_module("callcenter.people.users.service").UserService(database, passwords)
+        await users.ensure_first_admin(secrets)
+        of_queues = import_module("callcenter.telephony.queues.service")
+        queues = of_queues.QueueService(database, settings)
+        await queues.ensure_first()
+        return await seats.desired(), await queues.pbx(), not had_token
+    finally:
+        await database.close()
+
+
+def _render_prompts(settings: Settings, toolbox: Toolbox, progress: Callable[[str], None]) -> None:
+    prompts: Any = import_module("callcenter.setup.prompts")
+    prompts.render_prompts(settings, toolbox, progress)
+
+
+def summary(prepared: Prepared) -> list[str]:
+    """What people need once it runs."""
+    settings = prepared.settings
+    address = phone_address(settings)
+    lines = [
+        "",
+        f"API        {api_url(settings)}/docs, token in {settings.token_file}",
+        f"12345      {how_to_dial(settings)}",
+        f"phones     register at {address}:{settings.sip_port} (UDP or TCP) with",
+    ]
+    for seat in prepared.seats[:SEATS_SHOWN]:
+        lines.append(f"             {seat.extension}  password {seat.secret}  ({seat.name})")
+    if len(prepared.seats) > SEATS_SHOWN:
+        lines.append(f"             … {len(prepared.seats)} in all: callcenter seats")
+    shown = admin_shown_file(settings)
+    if not shown.exists():
+        password = prepared.secrets.admin_password
+        lines.append(f"admin      login admin, one-time password {password} (said this once)")
+        with suppress(OSError):
+            shown.touch()
+    lines += [f"logs       {settings.log_dir}", ""]
+    return lines
+
+
+def how_to_dial(settings: Settings) -> str:
+    """How a caller reaches the hotline, for the trunk that is set."""
+    number = settings.hotline_number
+    if settings.trunk_mode is TrunkMode.LOOPBACK:
+        return (
+            f"dial sip:{number}@127.0.0.1:{settings.sip_port} with any SIP client on this machine,"
+            " no credentials; or dial it from a seat"
+        )
+    return f"dial {number} through the trunk {settings.trunk_host or settings.trunk_match[0]}"
+
+
+def admin_shown_file(settings: Settings) -> Path:
+    """Exists once the admin's one-time password has been said."""
+    return run_dir(settings) / "admin-password-shown"

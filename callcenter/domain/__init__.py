@@ -1,1 +1,0 @@
-"""Pure rules of the hotline: no I/O, no clock, no third-party import."""

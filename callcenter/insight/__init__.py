@@ -1,0 +1,1 @@
+"""What is reported, compared and watched: reports, audit, health."""

@@ -1,0 +1,127 @@
+"""The rules of the audit: what must agree, as pure functions. A difference is a bug with a name."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callcenter.telephony.domain.ledger import CallRow, Direction, QueueVisitRow, TalkRow, VisitEnd
+from callcenter.telephony.pbx.queue_log import QueueLogEntry
+
+
+class Kind(StrEnum):
+    """The names of differences."""
+
+    VISIT_MISSING = "visit_missing"
+    """queue_log has a stay in a queue that the ledger has not."""
+    VISIT_UNKNOWN = "visit_unknown"
+    """The ledger has a stay in a queue that queue_log has not."""
+    VISIT_END = "visit_end"
+    """They say different things about how stays ended."""
+    TALK_MISSING = "talk_missing"
+    """queue_log says connected, and no talk has that seat's channel."""
+    CASE_MISSING = "case_missing"
+    """An answered call, or one that left a message, without a case."""
+    CASE_TWICE = "case_twice"
+    CASE_UNFOUNDED = "case_unfounded"
+    """A case whose call was neither answered nor left a message."""
+    AUDIO_WITHOUT_STATE = "audio_without_state"
+    """A recording or message of an ended call of which nobody says what became of it."""
+    FILE_MISSING = "file_missing"
+    """A finished file that is not on the disk."""
+    FILE_CHANGED = "file_changed"
+    """A finished file with another length or hash."""
+    FILE_UNKNOWN = "file_unknown"
+    """A file with sound that no row speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference: its name, what it is about, and the facts."""
+
+    kind: Kind
+    about: str
+    facts: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value:<20} {self.about}: {self.facts}"
+
+
+_ENDS = {
+    "CONNECT": VisitEnd.CONNECTED,
+    "ABANDON": VisitEnd.ABANDONED,
+    "EXITWITHTIMEOUT": VisitEnd.TIMEOUT,
+    "EXITWITHKEY": VisitEnd.EXIT_KEY,
+    "EXITEMPTY": VisitEnd.EMPTY,
+    "WITHDRAW": VisitEnd.WITHDRAWN,
+}
+"""queue_log's events that end the waiting, each at most once a stay."""
+
+_NOT_ENTERED = frozenset({VisitEnd.FULL, VisitEnd.EMPTY})
+"""Who finds no place, or nobody there, is turned away at the door: queue_log is silent."""
+
+
+def compare_queues(
+    entries: Iterable[QueueLogEntry],
+    visits: Collection[QueueVisitRow],
+    talks: Collection[TalkRow],
+) -> Iterator[Difference]:
+    """Stays in queues and who took them. `entries` and the rows must be of the same stretch."""
+    entered: Counter[str] = Counter()
+    ended: dict[str, Counter[VisitEnd]] = defaultdict(Counter)
+    takers: list[tuple[str, str, str]] = []
+    for entry in entries:
+        if entry.event == "ENTERQUEUE":
+            entered[entry.channel] += 1
+        elif entry.event in _ENDS:
+            ended[entry.channel][_ENDS[entry.event]] += 1
+            if entry.event == "CONNECT":
+                takers.append((entry.channel, entry.data[1], entry.agent))
+    ours: dict[str, list[QueueVisitRow]] = defaultdict(list)
+    for visit in visits:
+        ours[visit.channel].append(visit)
+    for channel in sorted({*entered, *ours}):
+        yield from _compare_stays(channel, entered[channel], ended[channel], ours[channel])
+    talking = {talk.channel for talk in talks}
+    for channel, taker, agent in takers:
+        if taker not in talking:
+            yield Difference(Kind.TALK_MISSING, channel, f"connected with {agent} ({taker})")
+
+
+def _compare_stays(
+    channel: str, entered: int, theirs: Counter[VisitEnd], ours: list[QueueVisitRow]
+) -> Iterator[Difference]:
+    turned_away = sum(visit.how in _NOT_ENTERED for visit in ours)
+    if len(ours) < entered:
+        yield Difference(Kind.VISIT_MISSING, channel, f"{entered} entered, {len(ours)} in ledger")
+    elif len(ours) - turned_away > entered:
+        yield Difference(Kind.VISIT_UNKNOWN, channel, f"{entered} entered, {len(ours)} in ledger")
+    said = Counter(visit.how for visit in ours if visit.how is not None)
+    for how in _ENDS.values():
+        more, less = said[how], theirs[how]
+        if how is VisitEnd.EMPTY and more >= less:
+            continue
+        if more != less:
+            yield Difference(Kind.VISIT_END, channel, f"{how}: queue_log {less}, ledger {more}")
+
+
+def compare_cases(
+    calls: Collection[CallRow], messages: Collection[str], cases: Mapping[str, int]
+) -> Iterator[Difference]:
+    """Exactly one case for each inbound call that was answered or left a voice message.
+
+    `messages` are the calls with a voice message that is over; `cases` counts cases by call.
+    """
+    for call in calls:
+        if call.direction is not Direction.INBOUND:
+            continue
+        due = call.answered_at is not None or call.id in messages
+        found = cases.get(call.id, 0)
+        if due and not found:
+            yield Difference(Kind.CASE_MISSING, call.id, f"outcome {call.outcome}")
+        elif found > 1:
+            yield Difference(Kind.CASE_TWICE, call.id, f"{found} cases")
+        elif found and not due:
+            yield Difference(Kind.CASE_UNFOUNDED, call.id, f"outcome {call.outcome}")

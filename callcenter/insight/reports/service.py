@@ -1,0 +1,107 @@
+"""The report of one day, from the ledger: the same counting as the live floor's
+(`domain.figures`), so that both say the same at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from callcenter.platform.clock import Clock, utc_now
+from callcenter.platform.db.engine import Database
+from callcenter.platform.errors import BadInput
+from callcenter.telephony.calls.day_rows import rows_between
+from callcenter.workforce.domain.figures import DayBook, DayFigures, Thresholds
+
+
+class QueueCount(Protocol):
+    """How many of one queue."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def count(self) -> int: ...
+
+
+class OpenCallbacks(Protocol):
+    """The call-backs' service."""
+
+    async def counts(
+        self, *, missed_from: datetime | None = None, missed_to: datetime | None = None
+    ) -> Sequence[QueueCount]:
+        """Missed calls still to be called back, by queue; those first missed within the span."""
+        ...
+
+
+ThresholdsNow = Callable[[], Awaitable[Thresholds]]
+"""What each queue's own rate is measured by, as the queues are now."""
+
+
+async def no_thresholds() -> Thresholds:
+    """Every queue is measured by 15 s."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class DayReport:
+    """One day."""
+
+    figures: DayFigures
+    to_call_back: Mapping[str, int]
+    """Citizens missed on that day who are still to be called back, by queue ('': in none)."""
+
+
+def day_span(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The first moment of `day` on the clock of `zone`, and that of the day after, in UTC."""
+    start, end = (
+        datetime.combine(at, time(), tzinfo=zone).astimezone(UTC)
+        for at in (day, day + timedelta(days=1))
+    )
+    return start, end
+
+
+class ReportService:
+    """Reports of days. `time_zone` is the city's (an IANA name)."""
+
+    def __init__(
+        self,
+        database: Database,
+        time_zone: str,
+        callbacks: OpenCallbacks,
+        clock: Clock = utc_now,
+        *,
+        thresholds: ThresholdsNow = no_thresholds,
+    ) -> None:
+        self._database = database
+        self._zone = ZoneInfo(time_zone)
+        self._callbacks = callbacks
+        self._thresholds = thresholds
+        self._clock = clock
+
+    def today(self) -> date:
+        """The city's day."""
+        return self._clock().astimezone(self._zone).date()
+
+    async def day(self, day: date | None = None) -> DayReport:
+        """The report of `day`, of today if None.
+
+        `BadInput` ``day_out_of_range`` for a day to come, or before any hotline.
+        """
+        today = self.today()
+        day = day or today
+        if not date(2000, 1, 1) <= day <= today:
+            raise BadInput(
+                f"day: from 2000-01-01 to today, {today.isoformat()}",
+                code="day_out_of_range",
+                today=today.isoformat(),
+            )
+        start, end = day_span(day, self._zone)
+        async with self._database.reading() as session:
+            rows = await rows_between(session, start, end)
+        book = DayBook(self._zone, day, await self._thresholds())
+        book.take(rows)
+        counts = await self._callbacks.counts(missed_from=start, missed_to=end)
+        return DayReport(book.figures(day), {one.queue: one.count for one in counts})

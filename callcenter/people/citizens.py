@@ -1,0 +1,152 @@
+"""What an answer may say of a citizen: the one place that decides it.
+
+A form that tells of a citizen (`AboutCitizen`) is built with what the one who asks may see, and
+with nothing else: whoever has not `number.see` gets masked numbers; of a case that is
+confidential, whoever has not `case.confidential` gets no number, no name and no address at all. An
+endpoint can forget none of it, and where nobody is known to ask, everything is hidden.
+
+What was shown whole is noted in the audit trail (`Citizens.was_shown`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Protocol, Self
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, Field, model_validator
+
+from callcenter.people.access.rights import actor_of, present_actor
+from callcenter.people.domain.masking import (
+    NAME_FIELDS,
+    NUMBER_FIELDS,
+    PARTY_FIELDS,
+    hide_field,
+    is_extension,
+    map_citizen_fields,
+    mask_field,
+    mask_number,
+)
+from callcenter.people.domain.permissions import Permission
+from callcenter.people.trail.service import Entry, Trail
+from callcenter.platform.errors import Forbidden
+
+
+class ConfidentialCalls(Protocol):
+    """The cases' service."""
+
+    async def confidential_calls(self, call_ids: Collection[str]) -> frozenset[str]:
+        """Those of `call_ids` whose case is confidential."""
+        ...
+
+
+def may(permission: Permission) -> bool:
+    """Whether the one who asks now has `permission`; nobody has none."""
+    who = present_actor()
+    return who is not None and who.may(permission)
+
+
+def shown_number(number: str, *, confidential: bool = False) -> str:
+    """A citizen's number as the one who asks may see it; empty if not at all."""
+    return _shown("caller_number", number, confidential)
+
+
+def shown_party(party: str, *, confidential: bool = False) -> str:
+    """A seat, or the outside number that a call reached as the one who asks may see it."""
+    return _shown("seat", party, confidential)
+
+
+def shown_data(data: Mapping[str, Any], *, confidential: bool) -> dict[str, Any]:
+    """JSON values, such as a step of a history, as the one who asks may see them."""
+    made = map_citizen_fields(data, lambda name, value: _shown(name, value, confidential))
+    return dict(made)
+
+
+def _shown(name: str, value: str, confidential: bool) -> str:
+    if confidential and not may(Permission.CASE_CONFIDENTIAL):
+        return hide_field(name, value)
+    return value if may(Permission.NUMBER_SEE) else mask_field(name, value)
+
+
+class AboutCitizen(BaseModel):
+    """A form that tells of a citizen. Its fields of `domain.masking`, as far as it has them, hold
+    what the one who asks may see."""
+
+    confidential: bool = Field(
+        description="The citizen is hidden (empty) from whoever may not see confidential cases."
+    )
+
+    @model_validator(mode="after")
+    def _as_allowed(self) -> Self:
+        fields = NUMBER_FIELDS | NAME_FIELDS | PARTY_FIELDS
+        for name in fields & type(self).model_fields.keys():
+            value = getattr(self, name)
+            if isinstance(value, str):
+                setattr(self, name, _shown(name, value, self.confidential))
+        return self
+
+
+class Citizens:
+    """An endpoint's help with citizens; made for each request."""
+
+    def __init__(self, request: Request) -> None:
+        self._cases: ConfidentialCalls = request.app.state.cases
+        self._trail: Trail = request.app.state.trail
+        self._who = actor_of(request)
+
+    async def confidential(self, call_ids: Collection[str]) -> frozenset[str]:
+        """Those of `call_ids` whose case is confidential."""
+        return await self._cases.confidential_calls(call_ids)
+
+    @property
+    def hide_confidential(self) -> bool:
+        """Whether confidential cases may not be found by their citizen's number."""
+        return not self._who.may(Permission.CASE_CONFIDENTIAL)
+
+    def may_search(self, number: str | None, party: str | None = None) -> None:
+        """`Forbidden` ``citizen_hidden`` if a list is to be narrowed to `number`, or to a `party`
+        that is no seat, and whole numbers may not be seen: trying numbers one by one would tell
+        the hidden digits."""
+        asked = number is not None or (party is not None and not is_extension(party))
+        if asked and not self._who.may(Permission.NUMBER_SEE):
+            raise citizen_hidden("search by a citizen's number")
+
+    async def may_listen(self, call_id: str) -> None:
+        """`Forbidden` ``citizen_hidden`` if the call's case is confidential and hidden: a voice
+        says its name."""
+        if self.hide_confidential and await self.confidential([call_id]):
+            raise citizen_hidden("listen to the call of a confidential case")
+
+    async def was_shown(self, action: str, subject: str, *, confidential: bool = False) -> None:
+        """Note that whole numbers of `subject` are about to be shown, if they are."""
+        if not self._who.may(Permission.NUMBER_SEE) or (confidential and self.hide_confidential):
+            return
+        await self._trail.note_read(Entry(action, subject, {"confidential": confidential}))
+
+    async def was_listed(
+        self, action: str, *, number: str | None, cursor: str | None, ids: Collection[str]
+    ) -> None:
+        """Note a look-up of one number, and each page of a list after its first: who walks through
+        a list takes it with him."""
+        if (
+            not ids
+            or (number is None and cursor is None)
+            or not self._who.may(Permission.NUMBER_SEE)
+        ):
+            return
+        shown = list(ids)
+        data = {"first": shown[0], "last": shown[-1], "count": len(shown)}
+        if number is not None:
+            data["number"] = mask_number(number)
+        await self._trail.note_read(Entry(action, f"{shown[0]}…{shown[-1]}", data))
+
+
+def citizen_hidden(what: str) -> Forbidden:
+    """Refuse what would tell, or overwrite unseen, who a citizen is."""
+    return Forbidden(
+        f"you may not {what}: who the citizen is, is hidden from you", code="citizen_hidden"
+    )
+
+
+CitizensOf = Annotated[Citizens, Depends(Citizens)]
+"""An endpoint's parameter."""

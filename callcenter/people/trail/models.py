@@ -1,0 +1,34 @@
+"""The audit trail's table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from callcenter.platform.db.base import Base
+
+
+class TrailEntry(Base):
+    """Who read or changed what. The database itself refuses to change or remove a row."""
+
+    __tablename__ = "trail_entry"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """1, 2, 3 … without a gap."""
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(64), index=True)
+    """The user's login, the token's name, or system."""
+    user_id: Mapped[int | None]
+    """None for tokens and for the system: a token may be called like a user."""
+    address: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(48))
+    subject: Mapped[str] = mapped_column(String(128), index=True)
+    """Such as ``case:20261124-00017``."""
+    data: Mapped[str] = mapped_column(Text)
+    """A JSON object, written as it was hashed. Never a secret, never a whole number."""
+    previous: Mapped[str] = mapped_column(String(64))
+    """`sha256` of the entry before."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of all fields above; see `trail.chain`."""

@@ -1,0 +1,182 @@
+"""``/api/users``: people, for those who manage them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, status
+
+from callcenter.people.access.rights import Who, requires
+from callcenter.people.domain.permissions import Permission
+from callcenter.people.users.schemas import (
+    LoggedOutOut,
+    UserIn,
+    UserOut,
+    UserPasswordOut,
+    UserPatch,
+)
+from callcenter.people.users.service import UserChanges, UserInfo, UserService
+from callcenter.platform.errors import BadInput
+from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+
+router = APIRouter(prefix="/api/users", tags=["users"])
+
+READ = [requires(Permission.USER_READ)]
+WRITE = [requires(Permission.USER_WRITE)]
+
+
+def _service(request: Request) -> UserService:
+    service: UserService = request.app.state.users
+    return service
+
+
+Service = Annotated[UserService, Depends(_service)]
+UserId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+def _error(description: str, code: str, message: str) -> dict[str, Any]:
+    body = error_body(code, message)
+    return {"description": description, "content": {"application/json": {"example": body}}}
+
+
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: _error("No such user.", "user_not_found", "there is no user 99")
+}
+_LAST = _error(
+    "Codes `last_admin`, `user_has_history`.",
+    "last_admin",
+    "nobody would be left who may manage people; make another admin first",
+)
+_BUSY: dict[int | str, dict[str, Any]] = {
+    429: _error(
+        "Too many passwords are being hashed.",
+        "too_many_logins",
+        "too many people log in at this moment; try again in a few seconds",
+    )
+}
+
+
+@router.get("", summary="List users by login", dependencies=READ)
+async def list_users(
+    service: Service,
+    config: Config,
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="The `next` of the previous page.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, description="The setting page_size_max is the most.")] = 50,
+) -> Page[UserOut]:
+    """Disabled ones too."""
+    after = None
+    if cursor is not None:
+        (after,) = decode_cursor(cursor, 1)
+        if not (isinstance(after, str) and after.isascii() and "\0" not in after):
+            raise BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")
+    limit = min(limit, config.page_size_max)
+    found = await service.page(after=after, limit=limit + 1)
+    items = [user_out(user) for user in found[:limit]]
+    following = encode_cursor(items[-1].login) if len(found) > limit else None
+    return Page[UserOut](items=items, next=following)
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    summary="Make a user",
+    dependencies=WRITE,
+    responses={
+        **_BUSY,
+        409: _error(
+            "The login is taken.",
+            "login_exists",
+            "there is a user wang.fang already; take another login",
+        ),
+        422: _error(
+            "Codes `bad_input`, `bad_login`.",
+            "bad_login",
+            "login: 1 to 32 letters, digits or . _ -, beginning with a letter or digit",
+        ),
+    },
+)
+async def make_user(body: UserIn, service: Service, who: Who) -> UserPasswordOut:
+    """The one-time password is shown in this answer and never again; it must be changed at the
+    first login."""
+    made = await service.create(
+        body.login, name=body.name, roles=frozenset(body.roles), actor=who.name
+    )
+    return UserPasswordOut(**dict(user_out(made.user)), password=made.password)
+
+
+@router.get("/{user_id}", summary="One user", dependencies=READ, responses=_NOT_FOUND)
+async def read_user(user_id: UserId, service: Service) -> UserOut:
+    """With his roles."""
+    return user_out(await service.get(user_id))
+
+
+@router.patch(
+    "/{user_id}",
+    summary="Change a user",
+    dependencies=WRITE,
+    responses={**_NOT_FOUND, 409: _LAST},
+)
+async def change_user(user_id: UserId, body: UserPatch, service: Service, who: Who) -> UserOut:
+    """What is left out stays. Who is disabled is logged out everywhere, at once."""
+    values = body.model_dump(exclude_unset=True)
+    for name, value in values.items():
+        if value is None:
+            raise BadInput(f"{name}: leave it out, or say what it is", field=name)
+    if body.roles is not None:
+        values["roles"] = frozenset(body.roles)
+    return user_out(await service.change(user_id, UserChanges(**values), actor=who.name))
+
+
+@router.delete(
+    "/{user_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Remove a user",
+    dependencies=WRITE,
+    responses={**_NOT_FOUND, 409: _LAST},
+)
+async def remove_user(user_id: UserId, service: Service, who: Who) -> None:
+    """Only one who has never logged in; disable others: histories name them."""
+    await service.remove(user_id, actor=who.name)
+
+
+@router.post(
+    "/{user_id}/password",
+    summary="Give a user a one-time password",
+    dependencies=WRITE,
+    responses={**_NOT_FOUND, **_BUSY},
+)
+async def reset_password(user_id: UserId, service: Service, who: Who) -> UserPasswordOut:
+    """He is logged out everywhere, and must change it at the next login. Shown in this answer and
+    never again."""
+    made = await service.reset_password(user_id, actor=who.name)
+    return UserPasswordOut(**dict(user_out(made.user)), password=made.password)
+
+
+@router.post(
+    "/{user_id}/logout",
+    summary="Log a user out everywhere",
+    dependencies=WRITE,
+    responses=_NOT_FOUND,
+)
+async def log_user_out(user_id: UserId, service: Service, who: Who) -> LoggedOutOut:
+    """He may log in again."""
+    return LoggedOutOut(sessions=await service.log_out(user_id, actor=who.name))
+
+
+def user_out(user: UserInfo) -> UserOut:
+    """The JSON form."""
+    return UserOut(
+        id=user.id,
+        login=user.login,
+        name=user.name,
+        roles=sorted(user.roles),
+        enabled=user.enabled,
+        must_change_password=user.must_change_password,
+        has_password=user.has_password,
+        oidc=user.oidc,
+        last_login_at=user.last_login_at,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+    )

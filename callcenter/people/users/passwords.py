@@ -1,0 +1,130 @@
+"""Passwords: the rules that a new one must meet, and Argon2id (RFC 9106).
+
+Hashing is slow on purpose, so it runs in threads, few at a time: many logins at once must not take
+the processors and the memory from the calls. Whoever would wait behind too many is sent away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import string
+from collections.abc import Callable
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from callcenter.platform.config import Settings
+from callcenter.platform.errors import BadInput, TooManyRequests
+
+T = TypeVar("T")
+
+LENGTH_MIN = 10
+LENGTH_MAX = 128
+"""Characters: longer than any phrase, short enough to hash."""
+AT_ONCE = 2
+"""Hashes at a time: 2 x 19 MiB, and one processor in the usual machine is left for calls."""
+WAITING_MAX = 100
+"""Logins that wait: about 2 s of them. The beginning of a shift is 750 logins in minutes."""
+ONE_TIME_LENGTH = 16
+"""Characters of a one-time password: 95 bits."""
+
+_COMMON = frozenset(
+    {
+        "1234567890", "0123456789", "9876543210", "1234512345", "1111111111", "0000000000",
+        "8888888888", "6666666666", "12345678910", "123456789a", "a123456789", "1q2w3e4r5t",
+        "1qaz2wsx3edc", "qwertyuiop", "qwerty12345", "asdfghjkl;", "asdfghjkl1", "abcdefghij",
+        "abcd123456", "abc1234567", "password12", "password123", "password1234", "passw0rd123",
+        "p@ssw0rd123", "admin12345", "admin123456", "administrator", "callcenter", "hotline12345",
+        "woaini1314", "woaini520520", "iloveyou123", "5201314520", "letmein1234", "welcome123",
+        "changeme123", "qazwsxedcrfv", "zaq12wsxcde3", "mima123456", "rexian12345",
+    }
+)  # fmt: skip
+"""What is tried first, as far as it is long enough; compared without case."""
+_ONE_TIME_LETTERS = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1lI")))
+"""Without those that are mistaken for one another when they are read aloud."""
+
+
+def check_rules(password: str, login: str) -> None:
+    """`BadInput` ``weak_password`` if it breaks a rule; ``details.rule`` names it.
+
+    ``length``: 10 to 128 characters. ``login``: it is the login, or the login and little more.
+    ``repeated``: fewer than five different characters. ``common``: everybody's first guess.
+    """
+    folded = password.casefold()
+    if not LENGTH_MIN <= len(password) <= LENGTH_MAX:
+        raise _weak("length", f"a password has {LENGTH_MIN} to {LENGTH_MAX} characters")
+    if login and len(folded.replace(login.casefold(), "")) < LENGTH_MIN // 2:
+        raise _weak("login", "a password is not the login with a few characters more")
+    if len(set(folded)) < 5:
+        raise _weak("repeated", "a password has five different characters at least")
+    if folded in _COMMON:
+        raise _weak("common", "this password is among the first that anybody would try")
+
+
+def one_time_password() -> str:
+    """A fresh random password that can be read aloud."""
+    return "".join(secrets.choice(_ONE_TIME_LETTERS) for _ in range(ONE_TIME_LENGTH))
+
+
+class Passwords:
+    """Hashes and verifies, off the event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._hasher = PasswordHasher(
+            time_cost=settings.argon2_passes,
+            memory_cost=settings.argon2_memory_kib,
+            parallelism=1,
+        )
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
+        self._nobody = ""
+
+    async def hash(self, password: str) -> str:
+        """The hash to keep, in PHC form; `TooManyRequests` ``too_many_logins``."""
+        return await self._run(lambda: self._hasher.hash(_bytes(password)))
+
+    async def verify(self, password: str, kept: str | None) -> bool:
+        """Whether `password` is the one of `kept`; None (no such user) takes as long as any.
+
+        `TooManyRequests` ``too_many_logins``.
+        """
+        return await self._run(lambda: self._verify(password, kept))
+
+    def outdated(self, kept: str) -> bool:
+        """Whether `kept` was made with other parameters than those of the settings."""
+        try:
+            return self._hasher.check_needs_rehash(kept)
+        except InvalidHashError:
+            return True
+
+    def _verify(self, password: str, kept: str | None) -> bool:
+        if kept is None:
+            self._nobody = self._nobody or self._hasher.hash(secrets.token_bytes(16))
+        try:
+            return self._hasher.verify(kept or self._nobody, _bytes(password)) and kept is not None
+        except (VerificationError, InvalidHashError):
+            return False
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._waiting >= WAITING_MAX:
+            raise TooManyRequests(
+                "too many people log in at this moment; try again in a few seconds",
+                code="too_many_logins",
+                retry_after_seconds=3,
+            )
+        self._waiting += 1
+        try:
+            async with self._slots:
+                return await asyncio.to_thread(work)
+        finally:
+            self._waiting -= 1
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")
+
+
+def _weak(rule: str, message: str) -> BadInput:
+    return BadInput(f"password: {message}", code="weak_password", rule=rule)

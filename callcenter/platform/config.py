@@ -1,0 +1,474 @@
+"""Every setting, its unit, its default and the reason for the number.
+
+Read from the environment (``CALLCENTER_*``) and from ``CALLCENTER_HOME/callcenter.env``;
+the environment wins. A second instance on the same machine needs another home and other ports,
+nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from enum import StrEnum
+from functools import cached_property
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from callcenter.platform.domain.dialling import to_regex
+from callcenter.platform.errors import SetupError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+PortOrOff = Annotated[int, Field(ge=0, le=65535)]
+"""0: nobody listens."""
+
+
+class TrunkMode(StrEnum):
+    """How calls from the telephone network reach us."""
+
+    LOOPBACK = "loopback"
+    """No carrier: any SIP tester on 127.0.0.0/8 is a trunk caller. For trials only."""
+    IP = "ip"
+    """The carrier is known by its addresses (`trunk_match`)."""
+    REGISTER = "register"
+    """We register at the carrier with `trunk_username` and `trunk_password`."""
+
+
+class AudioFormat(StrEnum):
+    """What a finished recording is kept as."""
+
+    OPUS = "opus"
+    FLAC = "flac"
+
+
+class PrivateRootUse(StrEnum):
+    """Whether a PBX of our own, made from Debian's packages, is used."""
+
+    AUTO = "auto"
+    """Only where the host has no Asterisk that will do."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+def default_home() -> Path:
+    """``CALLCENTER_HOME``, else ``var`` in the present folder."""
+    return Path(os.environ.get("CALLCENTER_HOME", "var")).absolute()
+
+
+class SeatSrtp(StrEnum):
+    """Whether the sound of SIP phones is encrypted (SRTP, its key in SDP: RFC 4568). Of browsers it
+    always is."""
+
+    OFF = "off"
+    OFFERED = "offered"
+    """Every phone that can does it; the others go on in the clear. Over UDP and TCP the key can be
+    read along with the rest: only with TLS does it hide anything."""
+    REQUIRED = "required"
+    """A phone that cannot has no calls."""
+
+
+class Settings(BaseSettings):
+    """The whole configuration of one instance."""
+
+    model_config = SettingsConfigDict(env_prefix="CALLCENTER_", extra="ignore", frozen=True)
+
+    # -- places -----------------------------------------------------------------------------
+    home: Path = Field(default_factory=default_home, description="All state of this instance.")
+    cache: Path = Field(
+        default_factory=lambda: (
+            Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "callcenter"
+        ),
+        description="Private PBX root and rendered prompts, shared by all checkouts.",
+    )
+    private_root: PrivateRootUse = PrivateRootUse.AUTO
+    node: str = Field("pbx1", pattern=r"^[a-z0-9][a-z0-9_]{0,15}$", description="This PBX's name.")
+    time_zone: str = Field("Asia/Shanghai", description="The city's zone; storage is UTC.")
+    language: str = Field("zh", pattern=r"^(zh|en)$", description="Spoken language of prompts.")
+
+    # -- addresses and ports ----------------------------------------------------------------
+    sip_bind: str = Field("0.0.0.0", description="Where phones and the trunk reach us.")  # noqa: S104
+    sip_port: Port = 5060
+    sip_tls_port: PortOrOff = 5061
+    """Phones that speak SIP over TLS; 0 turns it off."""
+    wss_port: PortOrOff = 0
+    """Browser phones: SIP over WebSocket over TLS, on `sip_bind`. Off (0) unless somebody wants
+    them: the same port of the PBX answers ARI too, and ARI belongs on loopback."""
+    tls_certificate: str = Field("", description="PEM file, with its chain; empty: self-signed.")
+    tls_key: str = Field("", description="PEM file of its private key, without a passphrase.")
+    webrtc_url: str = Field(
+        "",
+        pattern=r"^(wss?://\S+)?$",
+        description="Where browsers reach `wss_port` through a proxy.",
+    )
+    ice_servers: Annotated[tuple[str, ...], NoDecode] = ()
+    """STUN servers for browser phones outside our network, ``stun:host:port``, comma-separated."""
+    rtp_start: Port = 10000
+    rtp_end: Port = 12000
+    """2,000 ports carry 1,000 legs: 500 calls in conversation at once."""
+    ami_port: Port = 5038
+    ari_port: Port = 8088
+    agi_port: Port = 4573
+    api_bind: str = "127.0.0.1"
+    api_port: Port = 8000
+    supervisor_port: Port = 9001
+    external_address: str = Field("", description="Public address for SIP/RTP behind NAT.")
+
+    # -- trunk ------------------------------------------------------------------------------
+    trunk_mode: TrunkMode = TrunkMode.LOOPBACK
+    trunk_host: str = Field("", description="Carrier's SIP host[:port]; for ip and register.")
+    trunk_match: Annotated[tuple[str, ...], NoDecode] = ()
+    """Carrier's addresses or networks, comma-separated; only for `ip`."""
+    trunk_username: str = ""
+    trunk_password: str = ""
+    hotline_number: str = Field("12345", pattern=r"^\d{3,15}$")
+    extra_numbers: Annotated[tuple[str, ...], NoDecode] = ()
+    """Further numbers (DID) that reach the hotline, comma-separated."""
+    outbound_patterns: Annotated[tuple[str, ...], NoDecode] = ()
+    """Asterisk patterns of outside numbers that a seat may call or transfer to; none by default,
+    because every pattern here is money that a stolen seat can spend."""
+
+    # -- the caller's way -------------------------------------------------------------------
+    recording_notice: bool = Field(True, description="Say before the queue that it is recorded.")
+    menu: bool = Field(False, description="Menu before the queue; GB/T 33358 discourages menus.")
+    queue_max_waiting: int = Field(50, ge=1, le=1000, description="More callers go to overflow.")
+    queue_ring_seconds: int = Field(15, ge=5, le=60, description="Then the next seat rings.")
+    queue_wait_limit_seconds: int = Field(
+        600, ge=10, le=7200, description="Then a voice message is offered: few wait longer."
+    )
+    queue_wrapup_seconds: int = Field(3, ge=0, le=300, description="Guard between two calls.")
+    announce_position_seconds: int = Field(30, ge=0, le=600, description="0 turns it off.")
+    announce_voice_message_seconds: int = Field(
+        45, ge=0, le=600, description="How often the way to a voice message is said; 0: never."
+    )
+    max_channels: int = Field(
+        1500, ge=10, le=100000, description="PBX refuses more: 500 calls of at most three legs."
+    )
+    priority_minutes: int = Field(
+        15, ge=0, le=1440, description="A caller cut off this recently goes first."
+    )
+    voice_message_min_seconds: int = Field(3, ge=1, le=30, description="Shorter is a slip.")
+    voice_message_max_seconds: int = Field(180, ge=10, le=900)
+    voice_message_silence_seconds: int = Field(5, ge=2, le=30, description="Silence that ends it.")
+    voice_message_free_floor_mib: int = Field(
+        1024, ge=0, description="Below it none is taken: 1 GiB is 350 messages of 180 s."
+    )
+    voice_messages_per_hour: int = Field(
+        5, ge=1, le=1000, description="Of one number, so that one caller cannot fill the disk."
+    )
+    voice_messages_anonymous_per_hour: int = Field(
+        30, ge=0, le=10000, description="Of all callers without a number together."
+    )
+    rating: bool = Field(True, description="Ask for a score when the seat hangs up.")
+    rating_again_hours: int = Field(
+        24, ge=0, le=8760, description="Who gave a score is not asked again so soon; 0: always."
+    )
+    transfer_ring_seconds: int = Field(15, ge=5, le=60, description="Then it comes back.")
+
+    # -- limits of the AGI server -----------------------------------------------------------
+    agi_deadline_ms: int = Field(800, ge=50, le=5000, description="Dialplan default after it.")
+    agi_max_connections: int = Field(200, ge=1, le=5000, description="3x 60 calls/s x 1 s.")
+    agi_max_header_bytes: int = Field(16384, ge=1024, le=262144, description="Asterisk sends ~1 k.")
+    agi_max_header_lines: int = Field(128, ge=16, le=1024, description="Asterisk sends ~25.")
+    agi_header_seconds: float = Field(1.0, gt=0, le=10, description="Slower is not Asterisk.")
+    agi_hang_seconds: float = Field(3.0, gt=0.5, le=60, description="Watchdog restarts after it.")
+
+    # -- AMI link ---------------------------------------------------------------------------
+    ami_action_seconds: float = Field(5.0, gt=0, le=60, description="One action's deadline.")
+    ami_ping_seconds: float = Field(5.0, gt=0, le=300, description="Silence before a ping.")
+    ami_dead_seconds: float = Field(10.0, gt=0, le=600, description="Silence that drops the link.")
+    ami_backoff_max_seconds: float = Field(15.0, gt=0, le=600)
+    ami_queue_events: int = Field(20000, ge=100, description="~1 s of a PBX at its limit.")
+    reconcile_seconds: float = Field(60.0, gt=0, le=3600, description="PBX matched at least so.")
+
+    # -- agents -----------------------------------------------------------------------------
+    agents_required: bool = Field(
+        False, description="A seat takes calls only while somebody is logged in to it."
+    )
+    wrap_up_seconds: int = Field(
+        30, ge=0, le=3600, description="After a talk, unless its queue says otherwise; 0: none."
+    )
+    ring_no_answer_limit: int = Field(
+        2,
+        ge=1,
+        le=20,
+        description="Calls left ringing or refused, and the seat is on a break: once is a slip.",
+    )
+
+    seat_srtp: SeatSrtp = SeatSrtp.OFFERED
+    """Offered: a phone over TLS, whose signalling is encrypted, has its sound encrypted too, and
+    none is shut out."""
+    seat_rtp_timeout_seconds: int = Field(
+        60,
+        ge=0,
+        le=3600,
+        description="A seat in a talk that sends no sound for so long is taken as dead: phones send"
+        " 50 packets a second, most of them in silence too. A minute, for those that do not: few"
+        " listen longer without a word. 0: never.",
+    )
+    seat_rtp_timeout_hold_seconds: int = Field(
+        600,
+        ge=0,
+        le=7200,
+        description="The same while its phone holds the citizen, and sends nothing; 0: never.",
+    )
+
+    # -- journal ----------------------------------------------------------------------------
+    journal_poll_ms: int = Field(
+        70, ge=5, le=1000, description="Within the 100 ms promised; one commit costs 4 ms of CPU."
+    )
+    journal_batch_rows: int = Field(4000, ge=1, le=100000, description="Rows per transaction.")
+    journal_rotate_mib: int = Field(256, ge=1, le=4096, description="~1 million rows a file.")
+    journal_keep_days: int = Field(400, ge=1, description="A year's ledger can be rebuilt.")
+
+    # -- recordings -------------------------------------------------------------------------
+    recording_format: AudioFormat = AudioFormat.FLAC
+    """FLAC keeps what was heard, bit for bit, at a thirtieth of Opus' CPU (0.3 against 9.7 ms for a
+    second of talk) and three times its room: see docs/decisions/0011."""
+    recording_keep_wav: bool = Field(False, description="Keep the PBX's own WAV beside it.")
+    recording_short_tolerance_ms: int = Field(
+        1500, ge=0, description="File may be shorter than the bridged time by this."
+    )
+    recording_workers: int = Field(1, ge=1, le=16, description="Compressing threads.")
+    recording_settle_ms: int = Field(
+        1000, ge=0, le=60000, description="After the call: the PBX closes the file a moment late."
+    )
+    recording_attempts: int = Field(
+        20, ge=1, le=1000, description="Before a file is given up: with the waits, half a day."
+    )
+    recording_retry_seconds: float = Field(
+        5.0, gt=0, le=3600, description="After the first failed attempt; doubles up to an hour."
+    )
+    recording_keep_days: int = Field(1095, ge=1, description="Three years; a city sets its own.")
+    recording_free_floor_mib: int = Field(2048, ge=0, description="Oldest go below this.")
+
+    # -- call-backs -------------------------------------------------------------------------
+    callback_attempts: int = Field(
+        3, ge=1, le=20, description="Then a missed caller is not called any more."
+    )
+    callback_retry_minutes: int = Field(
+        30, ge=1, le=1440, description="After an attempt in vain: who was busy is free by then."
+    )
+    callback_taken_minutes: int = Field(
+        30, ge=1, le=1440, description="A task that was taken and forgotten is free again."
+    )
+    callback_ring_seconds: int = Field(
+        20, ge=5, le=60, description="The agent's own phone rings so long, then nobody is called."
+    )
+
+    # -- API --------------------------------------------------------------------------------
+    database_url: str = Field("", description="Empty: SQLite in the home.")
+    page_size_max: int = Field(200, ge=10, le=1000)
+    request_max_bytes: int = Field(1_048_576, ge=1024, description="A case is text: 1 MiB.")
+    public_url: str = Field(
+        "", pattern=r"^(https?://[^/\s]+)?$", description="Of the browser; for a proxy and OIDC."
+    )
+    cookie_secure: bool = Field(
+        False, description="True behind a TLS proxy: cookies go over TLS alone."
+    )
+    session_idle_minutes: int = Field(
+        60, ge=5, le=1440, description="A screen asks every few seconds; this one is left."
+    )
+    session_hours: int = Field(12, ge=1, le=168, description="A shift with its overtime.")
+    argon2_memory_kib: int = Field(
+        19456, ge=8192, le=1048576, description="OWASP's least for 2 passes: 25 ms a login."
+    )
+    argon2_passes: int = Field(2, ge=1, le=20, description="750 log in as a shift begins.")
+    known_device_days: int = Field(
+        90, ge=1, le=3650, description="So long a browser or address is known: a long leave."
+    )
+    oidc_issuer: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="Identity provider; empty: passwords only."
+    )
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_scopes: str = Field(
+        "openid profile",
+        pattern=r"^(\S+ )*openid( \S+)*$",
+        description="Asked for; many providers tell groups only with a scope of their own.",
+    )
+    oidc_roles_claim: str = Field("roles", description="Claim with the groups; a.b.c goes deeper.")
+    oidc_role_map: Annotated[tuple[str, ...], NoDecode] = ()
+    """``group=role``, comma-separated; a group called like a role needs no line."""
+    seats: int = Field(6, ge=1, le=2000, description="Seats made at first run.")
+    first_seat: int = Field(8001, ge=1000, le=89999)
+
+    # -- shifts and forecast ----------------------------------------------------------------
+    members_by_shift: bool = Field(
+        False, description="Callers are offered only to agents whose shift runs."
+    )
+    shift_min_rest_hours: float = Field(
+        11.0, ge=0, le=48, description="Between two shifts; 11 h leave room for a night's sleep."
+    )
+    shift_max_hours: float = Field(
+        12.0,
+        gt=0,
+        le=48,
+        description="Of work without rest. Eight and three of overtime are the law's most (Labour "
+        "Law, Articles 36 and 41); one more for the hand-over and a meal in a long night.",
+    )
+    shift_max_days_in_a_row: int = Field(
+        6, ge=1, le=31, description="Labour Law, Article 38: at least one day off a week."
+    )
+    shift_min_covered: int = Field(1, ge=1, le=2000, description="Seats, while the line is open.")
+    shift_grace_seconds: int = Field(
+        300, ge=0, le=3600, description="Later, or gone earlier, is told as late or early."
+    )
+    shift_watch_seconds: float = Field(
+        10.0, gt=0, le=600, description="How late a rota changed by another process is noticed."
+    )
+    forecast_weeks: int = Field(8, ge=1, le=104, description="History; older calls tell less.")
+    forecast_patience_seconds: float = Field(
+        120.0, ge=1, le=3600, description="Mean patience, until enough callers have given up."
+    )
+    forecast_shrinkage: float = Field(
+        0.15, ge=0, lt=0.9, description="Share of a shift not at the seat: breaks, training."
+    )
+    forecast_within_seconds: float = Field(
+        15.0, ge=0, le=600, description="GB/T 33358-2016; a queue has its own service level."
+    )
+    forecast_within_share: float = Field(
+        0.80, gt=0, lt=1, description="To be answered within it; the trade's usual share."
+    )
+    forecast_connect_share: float = Field(
+        0.95, gt=0, lt=1, description="To be answered at all: GB/T 33358-2016."
+    )
+    forecast_wrap_up_days: int = Field(
+        14, ge=1, le=92, description="Wrap-up is measured over so many: enough, and recent."
+    )
+
+    @field_validator(
+        "trunk_match",
+        "extra_numbers",
+        "outbound_patterns",
+        "ice_servers",
+        "oidc_role_map",
+        mode="before",
+    )
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("trunk_match")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            ip_network(part, strict=False)
+        return value
+
+    @field_validator("outbound_patterns")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            to_regex(part)
+        return value
+
+    @field_validator("extra_numbers")
+    @classmethod
+    def _numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            if re.fullmatch(r"\+?[0-9]{3,15}", part) is None:
+                raise ValueError(f"{part!r} is no number: 3 to 15 digits, + may stand before them")
+        return value
+
+    @field_validator("home", "cache")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.rtp_end - self.rtp_start < 20:
+            raise ValueError("rtp_end must be at least 20 above rtp_start")
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key belong together: set both or neither")
+        if self.trunk_mode is TrunkMode.IP and not self.trunk_match:
+            raise ValueError("trunk_mode=ip needs trunk_match, the carrier's addresses")
+        if self.trunk_mode is TrunkMode.REGISTER and not (
+            self.trunk_host and self.trunk_username and self.trunk_password
+        ):
+            raise ValueError(
+                "trunk_mode=register needs trunk_host, trunk_username and trunk_password"
+            )
+        return self
+
+    # -- derived places ---------------------------------------------------------------------
+    @cached_property
+    def asterisk_dir(self) -> Path:
+        """Everything that belongs to the PBX of this instance."""
+        return self.home / "asterisk"
+
+    @cached_property
+    def tls_dir(self) -> Path:
+        """The self-signed certificate and its key."""
+        return self.home / "tls"
+
+    @cached_property
+    def journal_dir(self) -> Path:
+        """Folder of the CEL journal: ``journal.csv`` and its rotated predecessors."""
+        return self.asterisk_dir / "log" / "cel-custom"
+
+    @cached_property
+    def journal_file(self) -> Path:
+        """The journal that the PBX appends to."""
+        return self.journal_dir / "journal.csv"
+
+    @cached_property
+    def queue_log_file(self) -> Path:
+        """Asterisk's own queue_log; only `callcenter audit` reads it."""
+        return self.asterisk_dir / "log" / "queue_log"
+
+    @cached_property
+    def cdr_file(self) -> Path:
+        """Asterisk's own CDR file; nothing of ours reads it."""
+        return self.asterisk_dir / "log" / "cdr-csv" / "Master.csv"
+
+    @cached_property
+    def recordings_dir(self) -> Path:
+        """Recordings, ``YYYY/MM/DD/HH/`` below."""
+        return self.home / "recordings"
+
+    @cached_property
+    def voice_messages_dir(self) -> Path:
+        """Voice messages, ``YYYY/MM/DD/`` below."""
+        return self.home / "voice-messages"
+
+    @cached_property
+    def secrets_file(self) -> Path:
+        """Secrets made at first run, mode 600."""
+        return self.home / "secrets.env"
+
+    @cached_property
+    def token_file(self) -> Path:
+        """The first API token, mode 600."""
+        return self.home / "api-token"
+
+    @cached_property
+    def log_dir(self) -> Path:
+        """Logs of our own processes."""
+        return self.home / "log"
+
+    @cached_property
+    def db_url(self) -> str:
+        """The database's URL, SQLite in the home unless set."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.home / 'callcenter.db'}"
+
+
+def load_settings() -> Settings:
+    """Settings of this instance; `SetupError` names the first bad one and what it must be."""
+    home = default_home()
+    try:
+        return Settings(_env_file=home / "callcenter.env", home=home)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]) or "settings"
+        raise SetupError(
+            f"CALLCENTER_{name.upper()}: {first['msg']}; set it in the environment or in"
+            f" {home / 'callcenter.env'}",
+            code="bad_setting",
+            setting=name,
+        ) from error

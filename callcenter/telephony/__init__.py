@@ -1,0 +1,1 @@
+"""Calls and what carries them: the PBX, the ledger, audio, queues, seats."""

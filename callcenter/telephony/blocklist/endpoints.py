@@ -1,0 +1,115 @@
+"""``/api/blocklist``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, status
+
+from callcenter.people.access.rights import Who, requires
+from callcenter.people.domain.permissions import Permission
+from callcenter.platform.errors import BadInput
+from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.telephony.blocklist.schemas import BlockedOut, BlockIn, BlockPatch
+from callcenter.telephony.blocklist.service import BlockedChanges, BlocklistService
+
+router = APIRouter(prefix="/api/blocklist", tags=["blocklist"])
+
+
+def _service(request: Request) -> BlocklistService:
+    service: BlocklistService = request.app.state.blocklist
+    return service
+
+
+Service = Annotated[BlocklistService, Depends(_service)]
+READ = [requires(Permission.BLOCKLIST_READ)]
+WRITE = [requires(Permission.BLOCKLIST_WRITE)]
+BlockedId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"content": {"application/json": {"example": error_body(code, message)}}}
+
+
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: {
+        "description": "No such entry.",
+        **_error("blocked_number_not_found", "no such entry in the blocklist"),
+    }
+}
+
+
+@router.get("", summary="List blocked numbers, newest first", dependencies=READ)
+async def list_blocked(
+    service: Service,
+    config: Config,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1)] = 50,
+    number: Annotated[
+        str | None, Query(min_length=1, max_length=128, description="Only this number.")
+    ] = None,
+) -> Page[BlockedOut]:
+    """Newest first; pass `next` of a page as `cursor` to get the following one."""
+    before = None
+    if cursor is not None:
+        (before,) = decode_cursor(cursor, 1)
+        if not (isinstance(before, int) and 0 < before < 2**63):
+            raise BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")
+    limit = min(limit, config.page_size_max)
+    found = await service.page(before_id=before, number=number, limit=limit + 1)
+    items = [BlockedOut.model_validate(entry) for entry in found[:limit]]
+    following = encode_cursor(items[-1].id) if len(found) > limit else None
+    return Page[BlockedOut](items=items, next=following)
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    summary="Block a number",
+    dependencies=WRITE,
+    responses={
+        409: {
+            "description": "It is blocked already; `details.id` names the entry.",
+            **_error("already_blocked", "13800138000 is blocked already; change that entry"),
+        },
+        422: {
+            "description": "Codes `bad_input`, `anonymous_number`, `until_in_the_past`.",
+            **_error("anonymous_number", "number: callers without a number cannot be blocked"),
+        },
+    },
+)
+async def block(body: BlockIn, service: Service, who: Who) -> BlockedOut:
+    """From the next call on, the number hears the blocked message and reaches no seat."""
+    entry = await service.add(body.number, reason=body.reason, until=body.until, actor=who.name)
+    return BlockedOut.model_validate(entry)
+
+
+@router.get("/{blocked_id}", summary="One blocked number", responses=_NOT_FOUND, dependencies=READ)
+async def read_blocked(blocked_id: BlockedId, service: Service) -> BlockedOut:
+    """One entry."""
+    return BlockedOut.model_validate(await service.get(blocked_id))
+
+
+@router.patch(
+    "/{blocked_id}", summary="Change reason or end", responses=_NOT_FOUND, dependencies=WRITE
+)
+async def change_blocked(
+    blocked_id: BlockedId, body: BlockPatch, service: Service, who: Who
+) -> BlockedOut:
+    """What is left out stays; `until: null` blocks for good."""
+    changes = BlockedChanges(
+        reason=body.reason, until=body.until, set_until="until" in body.model_fields_set
+    )
+    return BlockedOut.model_validate(await service.change(blocked_id, changes, actor=who.name))
+
+
+@router.delete(
+    "/{blocked_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Put the number through again",
+    dependencies=WRITE,
+    responses=_NOT_FOUND,
+)
+async def unblock(blocked_id: BlockedId, service: Service, who: Who) -> None:
+    """From the next call on."""
+    await service.remove(blocked_id, actor=who.name)

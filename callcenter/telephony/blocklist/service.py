@@ -1,0 +1,184 @@
+"""The blocklist: numbers that are told so and not put through.
+
+A number is one that `domain.phone.normalise` can tell from others: callers without a number
+cannot be blocked, for that would shut out everybody who hides theirs. An expired entry stays as
+history until it is removed or the number is blocked again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+
+from callcenter.people.domain.masking import mask_number
+from callcenter.people.trail.service import Entry, record
+from callcenter.platform.clock import Clock, utc_now
+from callcenter.platform.db.engine import Database
+from callcenter.platform.errors import BadInput, Conflict, NotFound
+from callcenter.telephony.blocklist import repository
+from callcenter.telephony.blocklist.models import BlockedNumber
+from callcenter.telephony.domain.phone import normalise
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """One entry of the blocklist."""
+
+    id: int
+    number: str
+    reason: str
+    until: datetime | None
+    """None: for good."""
+    created_by: str
+    created_at: datetime
+    active: bool
+    """Whether it blocks now; False once `until` has passed."""
+
+
+class BlocklistService:
+    """Reads and changes the blocklist."""
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def is_blocked(self, number: str) -> bool:
+        """Whether the caller `number` (in any form) is blocked now."""
+        normal = normalise(number)
+        if not normal:
+            return False
+        now = self._clock()
+        return await self._database.read(
+            lambda connection: repository.active(connection, normal, now)
+        )
+
+    async def page(
+        self, *, before_id: int | None, number: str | None, limit: int
+    ) -> Sequence[Blocked]:
+        """Up to `limit` entries, newest first, with ids below `before_id`.
+
+        `number` (in any form) asks for that number alone.
+        """
+        wanted = None if number is None else normalise(number)
+        async with self._database.reading() as session:
+            rows = await repository.newest_first(
+                session, before_id=before_id, number=wanted, limit=limit
+            )
+        now = self._clock()
+        return [_blocked(row, now) for row in rows]
+
+    async def get(self, blocked_id: int) -> Blocked:
+        """One entry; `NotFound`."""
+        async with self._database.reading() as session:
+            return _blocked(_found(await repository.by_id(session, blocked_id)), self._clock())
+
+    async def add(self, number: str, *, reason: str, until: datetime | None, actor: str) -> Blocked:
+        """Block `number` (in any form) until `until`, or for good.
+
+        An expired entry of the number is made new. Errors: `BadInput` ``anonymous_number`` or
+        ``until_in_the_past``; `Conflict` ``already_blocked`` with the entry's id.
+        """
+        normal = normalise(number)
+        if not normal:
+            raise BadInput(
+                "number: callers without a number cannot be blocked", code="anonymous_number"
+            )
+        now = self._clock()
+        _check_until(until, now)
+        try:
+            async with self._database.writing() as session:
+                row = await repository.by_number(session, normal)
+                if row is None:
+                    row = BlockedNumber(number=normal)
+                    session.add(row)
+                elif _active(row.until, now):
+                    raise _already_blocked(normal, row.id)
+                row.reason, row.until = reason, until
+                row.created_by, row.created_at = actor, now
+                await session.flush()
+                await record(session, _entry("blocklist.added", row, actor), now=now)
+        except IntegrityError as error:
+            # Another process was faster; on SQLite writers queue, so only a server database.
+            async with self._database.reading() as session:
+                present = await repository.by_number(session, normal)
+            raise _already_blocked(normal, present.id if present else None) from error
+        _log.info("blocked number added id=%d by=%s", row.id, actor)
+        return _blocked(row, now)
+
+    async def change(self, blocked_id: int, changes: BlockedChanges, *, actor: str) -> Blocked:
+        """Change reason or end of an entry; `NotFound`, `BadInput` ``until_in_the_past``."""
+        now = self._clock()
+        async with self._database.writing() as session:
+            row = _found(await repository.by_id(session, blocked_id))
+            if changes.reason is not None:
+                row.reason = changes.reason
+            if changes.set_until:
+                _check_until(changes.until, now)
+                row.until = changes.until
+            await record(session, _entry("blocklist.changed", row, actor), now=now)
+        _log.info("blocked number changed id=%d by=%s", blocked_id, actor)
+        return _blocked(row, now)
+
+    async def remove(self, blocked_id: int, *, actor: str) -> None:
+        """Put the number through again; `NotFound`."""
+        async with self._database.writing() as session:
+            row = _found(await repository.by_id(session, blocked_id))
+            await session.delete(row)
+            await record(session, _entry("blocklist.removed", row, actor), now=self._clock())
+        _log.info("blocked number removed id=%d by=%s", blocked_id, actor)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedChanges:
+    """What to change; None and `set_until` False leave things as they are."""
+
+    reason: str | None = None
+    until: datetime | None = None
+    set_until: bool = False
+
+
+def _found(row: BlockedNumber | None) -> BlockedNumber:
+    if row is None:
+        raise NotFound("no such entry in the blocklist", code="blocked_number_not_found")
+    return row
+
+
+def _entry(action: str, row: BlockedNumber, actor: str) -> Entry:
+    data = {"number": mask_number(row.number), "until": row.until}
+    return Entry(action, f"blocklist:{row.id}", data, actor)
+
+
+def _check_until(until: datetime | None, now: datetime) -> None:
+    if until is not None and until <= now:
+        raise BadInput("until: must be in the future", code="until_in_the_past")
+
+
+def _already_blocked(number: str, blocked_id: int | None) -> Conflict:
+    return Conflict(
+        f"{number} is blocked already; change that entry instead",
+        code="already_blocked",
+        id=blocked_id,
+        number=number,
+    )
+
+
+def _active(until: datetime | None, now: datetime) -> bool:
+    return until is None or until > now
+
+
+def _blocked(row: BlockedNumber, now: datetime) -> Blocked:
+    return Blocked(
+        id=row.id,
+        number=row.number,
+        reason=row.reason,
+        until=row.until,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        active=_active(row.until, now),
+    )

@@ -1,0 +1,168 @@
+"""``/api/calls``: the ledger, read only. Transfers are in `transfer_endpoints`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+
+from callcenter.casework.cases.service import CaseService
+from callcenter.people.access.rights import requires
+from callcenter.people.citizens import CitizensOf
+from callcenter.people.domain.permissions import Permission
+from callcenter.platform.errors import BadInput
+from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.platform.moments import Moment
+from callcenter.telephony.calls.models import Call
+from callcenter.telephony.calls.reading import CallFilter
+from callcenter.telephony.calls.schemas import CALL_EXAMPLE, DETAIL_EXAMPLE, CallDetailOut, CallOut
+from callcenter.telephony.calls.service import CallService
+from callcenter.telephony.domain.ledger import Direction, Outcome
+
+router = APIRouter(prefix="/api/calls", tags=["calls"])
+
+
+def _service(request: Request) -> CallService:
+    service: CallService = request.app.state.calls
+    return service
+
+
+def _cases(request: Request) -> CaseService:
+    service: CaseService = request.app.state.cases
+    return service
+
+
+Service = Annotated[CallService, Depends(_service)]
+Cases = Annotated[CaseService, Depends(_cases)]
+READ = [requires(Permission.CALL_READ)]
+CallIdPath = Annotated[str, Path(min_length=1, max_length=64, examples=["pbx1:1795407499.12"])]
+
+_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One page.",
+        "content": {"application/json": {"example": {"items": [CALL_EXAMPLE], "next": None}}},
+    }
+}
+_ONE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The call.",
+        "content": {"application/json": {"example": DETAIL_EXAMPLE}},
+    },
+    404: {
+        "description": "No such call.",
+        "content": {
+            "application/json": {
+                "example": error_body(
+                    "call_not_found", "there is no call pbx1:1795407499.99", {"id": "…"}
+                )
+            }
+        },
+    },
+}
+
+
+@router.get("", summary="List calls, newest first", responses=_PAGE, dependencies=READ)
+async def list_calls(
+    service: Service,
+    config: Config,
+    citizens: CitizensOf,
+    direction: Annotated[Direction | None, Query()] = None,
+    outcome: Annotated[Outcome | None, Query()] = None,
+    caller: Annotated[
+        str | None,
+        Query(min_length=1, max_length=128, description="Caller's number, in any usual form."),
+    ] = None,
+    seat: Annotated[
+        str | None, Query(min_length=1, max_length=128, description="Who talked last.")
+    ] = None,
+    queue: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    case_number: Annotated[
+        str | None,
+        Query(min_length=1, max_length=32, description="Calls that seats made about this case."),
+    ] = None,
+    open: Annotated[  # noqa: A002
+        bool | None, Query(description="True: calls that go on; false: calls that are over.")
+    ] = None,
+    started_from: Annotated[Moment | None, Query(description="Not before.")] = None,
+    started_to: Annotated[Moment | None, Query(description="Before.")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=300, description="The `next` of the previous page.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, description="The setting page_size_max is the most.")] = 50,
+) -> Page[CallOut]:
+    """Filters narrow together. By `caller`, calls of confidential cases are left out for those who
+    may not see them: a page may be short, and still have a `next`."""
+    citizens.may_search(caller, seat)
+    wanted = CallFilter(
+        direction=direction.value if direction else None,
+        outcome=outcome.value if outcome else None,
+        caller_number=caller,
+        seat=seat,
+        queue=queue,
+        case_number=case_number,
+        open=open,
+        started_from=started_from,
+        started_to=started_to,
+    )
+    limit = min(limit, config.page_size_max)
+    before = None if cursor is None else _key(cursor)
+    found = await service.page(wanted, before=before, limit=limit + 1)
+    following = None
+    if len(found) > limit:
+        last = found[limit - 1]
+        following = encode_cursor(last.started_at.isoformat(), last.id)
+    shown = found[:limit]
+    secret = await citizens.confidential({call.id for call in shown})
+    if caller is not None and citizens.hide_confidential:
+        shown = [call for call in shown if call.id not in secret]
+    items = [_call(call, call.id in secret) for call in shown]
+    await citizens.was_listed(
+        "call.listed", number=caller, cursor=cursor, ids=[call.id for call in items]
+    )
+    return Page[CallOut](items=items, next=following)
+
+
+@router.get("/{call_id}", summary="One call", responses=_ONE, dependencies=READ)
+async def read_call(
+    call_id: CallIdPath, service: Service, cases: Cases, citizens: CitizensOf
+) -> CallDetailOut:
+    """With its queue visits, rings, talks, transfers, audio and scores, and its case's number. Who
+    reads is noted."""
+    detail = await service.get(call_id)
+    confidential = bool(await citizens.confidential([call_id]))
+    await citizens.was_shown("call.read", f"call:{call_id}", confidential=confidential)
+    return CallDetailOut.model_validate(
+        {
+            **_call(detail.call, confidential).model_dump(),
+            "case_number": await cases.number_of_call(call_id) or detail.call.case_number or None,
+            "visits": detail.visits,
+            "rings": detail.rings,
+            "talks": detail.talks,
+            "transfers": detail.transfers,
+            "recordings": detail.recordings,
+            "voice_messages": detail.voice_messages,
+            "ratings": detail.ratings,
+        },
+        from_attributes=True,
+    )
+
+
+def _call(call: Call, confidential: bool) -> CallOut:
+    facts = {name: getattr(call, name) for name in CallOut.model_fields if name != "confidential"}
+    return CallOut.model_validate({**facts, "confidential": confidential})
+
+
+def _key(cursor: str) -> tuple[datetime, str]:
+    moment, call_id = decode_cursor(cursor, 2)
+    try:
+        started_at = datetime.fromisoformat(moment)
+        if started_at.tzinfo is None or not isinstance(call_id, str) or "\0" in call_id:
+            raise _bad_cursor()
+        return started_at.astimezone(UTC), call_id
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _bad_cursor() from error
+
+
+def _bad_cursor() -> BadInput:
+    return BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")

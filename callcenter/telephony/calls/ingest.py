@@ -1,0 +1,297 @@
+"""The journal reader: from the journal's bytes to the ledger, in one transaction per read.
+
+Rows of the ledger, what the features make of them (cases, audio files), rejects and the journal's
+offset are committed together or not at all. So a process killed at any instant goes on where the
+last commit was: nothing is lost and nothing is doubled. Policy:
+
+- What a batch changed is kept in memory until it is committed, and tried again as it is while the
+  database is locked or full; no further row is taken meanwhile.
+- After a restart the rows since the oldest open call are read again, up to the offset, to know
+  the open calls; nothing is written, for the ledger has it.
+- Parsing a large batch takes tens of milliseconds, so it is done in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from callcenter.platform.broadcast import Change
+from callcenter.platform.clock import Clock, utc_now
+from callcenter.platform.config import Settings
+from callcenter.platform.db.engine import Database
+from callcenter.telephony.calls import repository
+from callcenter.telephony.calls.listener import LedgerListener
+from callcenter.telephony.calls.repository import Offset
+from callcenter.telephony.domain.callbook import CallBook
+from callcenter.telephony.domain.journal import MAX_RECORD, Reject, parse
+from callcenter.telephony.domain.ledger import LedgerChanges
+from callcenter.telephony.pbx.journal.files import Chunk, JournalFiles, JournalPlace
+
+_log = logging.getLogger(__name__)
+
+ROW_BYTES = 256
+"""A journal row is about so long."""
+FIRST_RETRY_SECONDS = 0.2
+LONGEST_RETRY_SECONDS = 10.0
+REJECT_BYTES = 4000
+"""Of a line that is no record this much is kept to be looked at."""
+HOUSEKEEPING_SECONDS = 60.0
+_DAY_SECONDS = 86_400
+
+Publish = Callable[[Change], None]
+Committed = Callable[[LedgerChanges], None]
+
+
+@dataclass(slots=True)
+class ReaderState:
+    """How the reader does; for health, metrics and `callcenter journal status`."""
+
+    rows: int = 0
+    """Taken since this process began."""
+    rejects: int = 0
+    batches: int = 0
+    problem: str = ""
+    """Why the last batch is not committed yet; '' when it is."""
+    behind_bytes: int = 0
+    last_row_at: datetime | None = None
+    caught_up: bool = False
+    """Everything that was written at the last look has been read."""
+    open_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one read came to."""
+
+    changes: LedgerChanges
+    rejects: Sequence[Reject]
+    end: int
+    rows: int
+    last_row_at: datetime | None
+
+
+def take_chunk(book: CallBook, chunk: Chunk) -> Batch:
+    """Parse `chunk`, tell the book, and say what changed."""
+    parsed = parse(chunk.data, chunk.start, finished=chunk.finished)
+    for row in parsed.rows:
+        book.apply(row, chunk.base + row.position)
+    last = parsed.rows[-1].at if parsed.rows else None
+    return Batch(book.take(), parsed.rejects, parsed.end, len(parsed.rows), last)
+
+
+def _same_place(one: Offset | None, other: Offset) -> bool:
+    return one is not None and (one.file_id, one.position) == (other.file_id, other.position)
+
+
+class JournalReader:
+    """Reads one PBX's journal into the ledger; `run` it as a task."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        listeners: Sequence[LedgerListener],
+        *,
+        publish: Publish = lambda _change: None,
+        committed: Committed = lambda _changes: None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._node = settings.node
+        self._listeners = tuple(listeners)
+        self._publish = publish
+        self._committed = committed
+        self._clock = clock
+        self._files = JournalFiles(settings.journal_file)
+        self._book = CallBook(settings.node)
+        self._offset: Offset | None = None
+        self.state = ReaderState()
+
+    @property
+    def _limit(self) -> int:
+        # The parser must see more than the longest record, or it could not tell it from a torn one.
+        return MAX_RECORD + self._settings.journal_batch_rows * ROW_BYTES
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        await self._begin()
+        poll = self._settings.journal_poll_ms / 1000
+        loop = asyncio.get_running_loop()
+        next_look = loop.time() + HOUSEKEEPING_SECONDS
+        while True:
+            if not await self.read_once():
+                await asyncio.sleep(poll)
+            if loop.time() >= next_look:
+                next_look = loop.time() + HOUSEKEEPING_SECONDS
+                await self._keep_house()
+
+    async def catch_up(self) -> None:
+        """Read all there is now; for tests and tools."""
+        await self._begin()
+        while await self.read_once():
+            pass
+
+    # -- reading --------------------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        """Find the place where the last commit was; a new book, for it must begin there too."""
+        async with self._database.reading() as session:
+            self._offset = offset = await repository.offset_of(session, self._node)
+        self._book = CallBook(self._node)
+        place, since = None, 0.0
+        if offset is not None:
+            place = JournalPlace(offset.resume_file_id, offset.resume_position)
+            since = offset.last_row_at.timestamp() if offset.last_row_at else 0.0
+        if not await asyncio.to_thread(self._files.open_at, place, since):
+            _log.error(
+                "the journal file that was read last is gone; reading what was written since %s",
+                offset.last_row_at if offset else None,
+            )
+        elif offset is not None:
+            await self._remember(JournalPlace(offset.file_id, offset.position))
+
+    async def _remember(self, offset: JournalPlace) -> None:
+        """Tell the book what the ledger knows already, from the resume place to `offset`."""
+        while self._files.place != offset:
+            chunk = await asyncio.to_thread(self._files.read, self._limit)
+            if chunk is None:
+                return
+            if chunk.file_id == offset.file_id and offset.position >= chunk.start:
+                chunk = replace(chunk, data=chunk.data[: offset.position - chunk.start])
+            batch = await asyncio.to_thread(take_chunk, self._book, chunk)
+            if batch.end == chunk.start and not chunk.finished:
+                return
+            self._files.advance(chunk, batch.end)
+        self.state.open_calls = self._book.open_calls
+
+    async def read_once(self) -> bool:
+        """Read and commit once; whether more may be waiting."""
+        chunk = None
+        if not self._files.nothing_new():
+            chunk = await asyncio.to_thread(self._files.read, self._limit)
+        if chunk is None:
+            self.state.behind_bytes = 0
+            self.state.caught_up = True
+            return False
+        big = len(chunk.data) > self._settings.journal_batch_rows * ROW_BYTES // 8
+        if big:
+            batch = await asyncio.to_thread(take_chunk, self._book, chunk)
+        else:
+            batch = take_chunk(self._book, chunk)
+        if batch.end == chunk.start and not chunk.finished:
+            return False  # A record that is not whole yet.
+        self._files.advance(chunk, batch.end)
+        await self._commit_until_done(chunk, batch)
+        if big:
+            self.state.caught_up = False
+            self.state.behind_bytes = await asyncio.to_thread(self._files.behind)
+        # A small read came to the end: the next rows are worth waiting for, so that they are
+        # committed together.
+        return big or chunk.finished
+
+    async def _commit_until_done(self, chunk: Chunk, batch: Batch) -> None:
+        pause = FIRST_RETRY_SECONDS
+        again = False
+        while True:
+            try:
+                published = await self._commit(chunk, batch, again=again)
+                break
+            except (SQLAlchemyError, OSError) as error:
+                self.state.problem = str(getattr(error, "orig", None) or error)
+                _log.error("journal: not written, trying again: %s", self.state.problem)
+            again = True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_RETRY_SECONDS)
+        state = self.state
+        state.problem = ""
+        state.rows += batch.rows
+        state.rejects += len(batch.rejects)
+        state.batches += 1
+        state.last_row_at = batch.last_row_at or state.last_row_at
+        state.open_calls = self._book.open_calls
+        if batch.changes:
+            self._committed(batch.changes)
+        for change in published:
+            self._publish(change)
+
+    async def _commit(self, chunk: Chunk, batch: Batch, *, again: bool) -> list[Change]:
+        published: list[Change] = []
+        now = self._clock()
+        offset = self._next_offset(batch, now)
+        async with self._database.writing() as session:
+            # A connection that is cut while it commits leaves open whether it did.
+            if again and _same_place(await repository.offset_of(session, self._node), offset):
+                self._offset = offset
+                return []
+            if batch.changes:
+                await repository.write_changes(session, batch.changes)
+                for listener in self._listeners:
+                    published += await listener.on_ledger(session, batch.changes)
+            await repository.add_rejects(
+                session, [self._reject_row(chunk, one, now) for one in batch.rejects]
+            )
+            await repository.save_offset(session, self._node, offset)
+        self._offset = offset
+        for reject in batch.rejects:
+            _log.warning("journal: %s at byte %d", reject.reason, reject.position)
+        return published
+
+    def _next_offset(self, batch: Batch, now: datetime) -> Offset:
+        here = self._files.place
+        if here is None:
+            raise AssertionError("a chunk was read from no file")
+        resume = self._book.resume_position()
+        back = here if resume is None else self._files.place_of(resume)
+        before = self._offset
+        last = batch.last_row_at or (before.last_row_at if before else None)
+        rows = (before.rows if before else 0) + batch.rows
+        return Offset(
+            here.file_id, here.position, back.file_id, back.position, last, rows, updated_at=now
+        )
+
+    def _reject_row(self, chunk: Chunk, reject: Reject, now: datetime) -> dict[str, object]:
+        line = reject.line[:REJECT_BYTES].decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+        return {
+            "node": self._node,
+            "file_id": chunk.file_id,
+            "position": reject.position,
+            "line": line,
+            "reason": reject.reason[:256],
+            "seen_at": now,
+        }
+
+    # -- housekeeping ---------------------------------------------------------------------------
+
+    async def _keep_house(self) -> None:
+        """Rotate the journal, and delete what is older than it is kept."""
+        now = self._clock()
+        name = now.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f")
+        size = self._settings.journal_rotate_mib * 1024 * 1024
+        try:
+            rotated = await asyncio.to_thread(self._files.rotate, size, name)
+            if rotated is not None:
+                _log.info("journal rotated: %s", rotated.name)
+            keep = {one.file_id for one in self._needed()}
+            before = now.timestamp() - self._settings.journal_keep_days * _DAY_SECONDS
+            removed = await asyncio.to_thread(self._files.remove_old, before, frozenset(keep))
+            for path in removed:
+                _log.info("journal removed, older than it is kept: %s", Path(path).name)
+        except OSError as error:
+            _log.error("journal: housekeeping failed: %s", error)
+
+    def _needed(self) -> list[JournalPlace]:
+        offset = self._offset
+        if offset is None:
+            return []
+        return [
+            JournalPlace(offset.file_id, offset.position),
+            JournalPlace(offset.resume_file_id, offset.resume_position),
+        ]

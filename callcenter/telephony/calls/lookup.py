@@ -1,0 +1,43 @@
+"""Ledger rows of calls by id, for features that point to a call."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from callcenter.telephony.calls.models import Call, Talk
+from callcenter.telephony.domain.ledger import CallRow, Direction, EndedBy, Outcome
+
+CHUNK = 500
+"""Ids per statement, well below the number of parameters that any database takes."""
+
+
+def talked_in(call_id: ColumnElement[str], seat: str) -> ColumnElement[bool]:
+    """Whether `seat` took part in the call whose id is the column `call_id`: it talked in it, or
+    made it."""
+    return or_(
+        exists().where(Talk.call_id == call_id, Talk.seat == seat),
+        exists().where(
+            Call.id == call_id,
+            Call.direction == Direction.OUTBOUND.value,
+            Call.caller_number == seat,
+        ),
+    )
+
+
+async def call_rows(session: AsyncSession, ids: Collection[str]) -> dict[str, CallRow]:
+    """The calls of `ids` that the ledger knows, as this transaction sees them."""
+    wanted = sorted(ids)
+    found: dict[str, CallRow] = {}
+    for start in range(0, len(wanted), CHUNK):
+        statement = select(Call.__table__).where(Call.id.in_(wanted[start : start + CHUNK]))
+        for row in (await session.execute(statement)).mappings():
+            values = dict(row)
+            values["direction"] = Direction(values["direction"])
+            values["outcome"] = Outcome(values["outcome"])
+            values["ended_by"] = EndedBy(values["ended_by"]) if values["ended_by"] else None
+            call = CallRow(**values)
+            found[call.id] = call
+    return found

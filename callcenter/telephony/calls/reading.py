@@ -1,0 +1,96 @@
+"""SQL that reads the ledger: lists, one call with all that hangs on it, the whole books."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from callcenter.telephony.calls.models import (
+    Call,
+    QueueVisit,
+    Rating,
+    Recording,
+    Ring,
+    Talk,
+    Transfer,
+    VoiceMessage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """What a list is narrowed to; None leaves it as wide as it is."""
+
+    direction: str | None = None
+    outcome: str | None = None
+    caller_number: str | None = None
+    seat: str | None = None
+    """Who talked last."""
+    queue: str | None = None
+    case_number: str | None = None
+    """The case that an outbound call is about."""
+    open: bool | None = None
+    started_from: datetime | None = None
+    """Inclusive."""
+    started_to: datetime | None = None
+    """Exclusive."""
+
+
+async def newest_first(
+    session: AsyncSession,
+    wanted: CallFilter,
+    *,
+    before: tuple[datetime, str] | None,
+    limit: int,
+) -> Sequence[Call]:
+    """Up to `limit` calls, newest first, older than the key `before`."""
+    statement = select(Call).order_by(Call.started_at.desc(), Call.id.desc()).limit(limit)
+    for column, value in (
+        (Call.direction, wanted.direction),
+        (Call.outcome, wanted.outcome),
+        (Call.caller_number, wanted.caller_number),
+        (Call.seat, wanted.seat),
+        (Call.queue, wanted.queue),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
+    if wanted.case_number is not None:
+        # The index holds nothing else, and a database that is not told so leaves it aside.
+        statement = statement.where(Call.case_number == wanted.case_number, Call.case_number != "")
+    if wanted.open is not None:
+        statement = statement.where(
+            Call.ended_at.is_(None) if wanted.open else Call.ended_at.is_not(None)
+        )
+    if wanted.started_from is not None:
+        statement = statement.where(Call.started_at >= wanted.started_from)
+    if wanted.started_to is not None:
+        statement = statement.where(Call.started_at < wanted.started_to)
+    if before is not None:
+        statement = statement.where(tuple_(Call.started_at, Call.id) < tuple_(*before))
+    return (await session.scalars(statement)).all()
+
+
+async def one(session: AsyncSession, call_id: str) -> Call | None:
+    """One call."""
+    found: Call | None = await session.get(Call, call_id)
+    return found
+
+
+async def of_call(session: AsyncSession, table: Any, call_id: str) -> Sequence[Any]:
+    """The rows of `table` that hang on the call, in the order of their numbers."""
+    rows = (await session.scalars(select(table).where(table.call_id == call_id))).all()
+    return sorted(rows, key=lambda row: (len(row.id), row.id))
+
+
+PARTS = (QueueVisit, Ring, Talk, Transfer, Recording, VoiceMessage, Rating)
+"""What hangs on a call, in the order of `service.CallDetail`."""
+
+
+async def everything(session: AsyncSession, table: Any) -> Sequence[Any]:
+    """All rows of `table`."""
+    return (await session.execute(select(table.__table__))).all()

@@ -1,0 +1,160 @@
+"""What CEL cannot know and the dialplan says: user events, each a plain change of one call.
+
+docs/architecture.md lists them all; those that end a stay in a queue are the book's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from callcenter.telephony.domain.call import OpenCall
+from callcenter.telephony.domain.ids import Uniqueid
+from callcenter.telephony.domain.journal import Event, JournalRow
+from callcenter.telephony.domain.ledger import Direction, EndedBy, TransferEnd
+from callcenter.telephony.domain.legs import Leg, LegKind
+from callcenter.telephony.domain.phone import normalise
+from callcenter.telephony.domain.records import Rating, Recording, VoiceMessage
+from callcenter.telephony.domain.steering import Mark
+
+Handler = Callable[[Leg, JournalRow], None]
+
+
+class UserEvents:
+    """The part of a `CallBook` that takes them; `legs` are the book's, as they change."""
+
+    def __init__(self, legs: Mapping[Uniqueid, Leg], note: Callable[[OpenCall], None]) -> None:
+        self._legs = legs
+        self._note = note
+        """The ledger may have to be told of a call."""
+        self.handlers: dict[str, Handler] = {
+            Event.INBOUND: self._inbound,
+            Event.RECORDING: self._recording,
+            Event.ROUTED: self._routed,
+            Event.BLOCKED: self._blocked,
+            Event.CLOSED: self._told_closed,
+            Event.OVERFLOW: self._overflow,
+            Event.VOICE_MESSAGE_START: self._message_begun,
+            Event.VOICE_MESSAGE: self._message_ended,
+            Event.RATING: self._rating,
+            Event.TRANSFER_RETURN: self._transfer_returned,
+            Event.TRANSFER_FAILED: self._transfer_failed,
+            Event.CALLBACK_REQUESTED: self._callback_requested,
+            Event.OUTBOUND: self._outbound,
+            Event.TAKE_OVER: self._taken_over,
+            Event.STEERED: self._steered,
+        }
+
+    def _transfer_returned(self, leg: Leg, _row: JournalRow) -> None:
+        leg.call.settle_transfer(TransferEnd.RETURNED)
+        self._note(leg.call)
+
+    def _transfer_failed(self, leg: Leg, _row: JournalRow) -> None:
+        leg.call.settle_transfer(TransferEnd.FAILED)
+        self._note(leg.call)
+
+    # -- what only the dialplan knows -----------------------------------------------------------
+
+    def _inbound(self, leg: Leg, row: JournalRow) -> None:
+        call = leg.call
+        if call.anchor is not leg:
+            return
+        call.direction = Direction.INBOUND
+        call.caller_number = normalise(row.number)
+        call.caller_name = row.name
+        call.called_number = row.fact("did")
+        call.list_it()
+        call.touch(call)
+        self._note(call)
+
+    def _routed(self, leg: Leg, row: JournalRow) -> None:
+        leg.call.route = row.fact("route")
+        leg.call.touch(leg.call)
+        self._note(leg.call)
+
+    def _recording(self, leg: Leg, row: JournalRow) -> None:
+        call = leg.call
+        made = Recording(call, len(call.recordings) + 1, row.fact("path"), call.together_us)
+        call.recordings.append(made)
+        call.touch(made)
+        self._note(call)
+
+    def _blocked(self, leg: Leg, _row: JournalRow) -> None:
+        leg.call.blocked = True
+
+    def _told_closed(self, leg: Leg, _row: JournalRow) -> None:
+        leg.call.told_closed = True
+
+    def _overflow(self, leg: Leg, _row: JournalRow) -> None:
+        leg.call.overflowed = True
+
+    def _callback_requested(self, leg: Leg, _row: JournalRow) -> None:
+        leg.call.callback = True
+
+    def _outbound(self, leg: Leg, row: JournalRow) -> None:
+        """A seat that we called dials on: now it is known that this is a call, and whose."""
+        call = leg.call
+        if call.anchor is not leg:
+            return
+        call.direction = Direction.OUTBOUND
+        call.caller_number = leg.party
+        call.called_number = row.fact("number")
+        call.case_number = row.fact("case")
+        call.list_it()
+        call.touch(call)
+        self._note(call)
+
+    # -- steering: said on one leg of another one -----------------------------------------------
+
+    def _taken_over(self, leg: Leg, row: JournalRow) -> None:
+        leg.taking_over = True
+        citizen = self._legs.get(Uniqueid(row.fact("channel")))
+        if citizen is not None:
+            for other in citizen.call.with_whom:
+                other.ordered = EndedBy.SUPERVISOR
+
+    def _steered(self, _leg: Leg, row: JournalRow) -> None:
+        leg = self._legs.get(Uniqueid(row.fact("channel")))
+        if leg is None:
+            return
+        call = leg.call
+        what = row.fact("what")
+        if what == Mark.HANG_UP:
+            leg.ordered = EndedBy.SEAT if leg.kind is LegKind.SEAT else EndedBy.SUPERVISOR
+        elif what == Mark.ABOUT_CASE:
+            if call.anchor is leg and call.direction is Direction.OUTBOUND:
+                call.case_number = row.fact("case")
+                call.touch(call)
+                self._note(call)
+        elif what in (Mark.RECORDING_PAUSED, Mark.RECORDING_RESUMED) and call.recordings:
+            recording = call.recordings[-1]
+            change = recording.pause if what == Mark.RECORDING_PAUSED else recording.resume
+            if change(call.together_at(row.at)):
+                call.touch(recording)
+                self._note(call)
+
+    def _message_begun(self, leg: Leg, row: JournalRow) -> None:
+        call = leg.call
+        made = VoiceMessage(
+            call, len(call.voice_messages) + 1, row.fact("path"), row.fact("reason"), row.at
+        )
+        call.voice_messages.append(made)
+        call.touch(made)
+        self._note(call)
+
+    def _message_ended(self, leg: Leg, row: JournalRow) -> None:
+        for message in reversed(leg.call.voice_messages):
+            if message.path == row.fact("path") and message.ended_at is None:
+                message.ended_at = row.at
+                leg.call.touch(message)
+                self._note(leg.call)
+                return
+
+    def _rating(self, leg: Leg, row: JournalRow) -> None:
+        call = leg.call
+        score = row.facts.get("score")
+        if not isinstance(score, int) or isinstance(score, bool) or not 1 <= score <= 5:
+            return
+        made = Rating(call, len(call.ratings) + 1, row.fact("seat"), score, row.at)
+        call.ratings.append(made)
+        call.touch(made)
+        self._note(call)

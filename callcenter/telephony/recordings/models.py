@@ -1,0 +1,82 @@
+"""The audio files behind recordings and voice messages, and what became of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from callcenter.platform.db.base import Base
+
+
+class MediaFile(Base):
+    """State of one audio file; the worker's own table, not derived from the journal.
+
+    `id` equals the recording's or voice message's id, so a rebuilt ledger finds its files again.
+    """
+
+    __tablename__ = "media_file"
+
+    id: Mapped[str] = mapped_column(String(72), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    """recording or voice_message."""
+    call_id: Mapped[str] = mapped_column(String(64), index=True)
+    source_path: Mapped[str] = mapped_column(Text)
+    """The PBX's file, relative to the kind's folder."""
+    expected_ms: Mapped[int | None]
+    started_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(16))
+    """See `domain.media.MediaStatus`."""
+    due_at: Mapped[datetime]
+    """While pending, or `source_left`: not to be tried before."""
+    source_left: Mapped[bool]
+    """The row says what became of the file, and what it leaves on the disk (the PBX's own file; of
+    a removed one all files) is still to be deleted."""
+    path: Mapped[str | None] = mapped_column(Text)
+    """The finished file, relative to the kind's folder."""
+    wav_kept: Mapped[bool]
+    format: Mapped[str | None] = mapped_column(String(8))
+    channels: Mapped[int | None]
+    duration_ms: Mapped[int | None]
+    bytes: Mapped[int | None]
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the finished file, in hexadecimal."""
+    attempts: Mapped[int]
+    error: Mapped[str | None] = mapped_column(Text)
+    finished_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_media_file_started_at_id", "started_at", "id"),
+        Index("ix_media_file_status_due_at", "status", "due_at"),
+        Index("ix_media_file_source_left", "source_left"),
+    )
+
+
+class MediaRemoval(Base):
+    """The log of what retention removed, and why."""
+
+    __tablename__ = "media_removal"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    media_id: Mapped[str] = mapped_column(String(72))
+    kind: Mapped[str] = mapped_column(String(16))
+    path: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    bytes: Mapped[int]
+    reason: Mapped[str] = mapped_column(String(16))
+    """age or free_space."""
+    at: Mapped[datetime]
+
+
+class MediaAccess(Base):
+    """Who listened to what, and when: no audio is served without a row here."""
+
+    __tablename__ = "media_access"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    media_id: Mapped[str] = mapped_column(String(72), index=True)
+    actor: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]

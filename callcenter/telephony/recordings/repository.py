@@ -1,0 +1,244 @@
+"""SQL of audio files, of what retention removed, and of who listened.
+
+The worker, the sweeper and retention touch only files of their own node: the others lie on another
+machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Table, func, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from callcenter.telephony.calls.lookup import talked_in
+from callcenter.telephony.domain.media import MediaKind, MediaStatus
+from callcenter.telephony.recordings.models import MediaAccess, MediaFile, MediaRemoval
+
+CHUNK = 500
+"""Ids per statement, well below the number of parameters that any database takes."""
+
+FILE = cast(Table, MediaFile.__table__)
+REMOVAL = cast(Table, MediaRemoval.__table__)
+
+_PENDING = MediaStatus.PENDING.value
+_USUAL = frozenset({MediaStatus.READY.value, MediaStatus.REMOVED.value})
+"""States of so many files that an index over the state helps nobody."""
+_ON_DISK = tuple(
+    status.value for status in MediaStatus if status.audible or status is MediaStatus.FAILED
+)
+"""States with files that retention may remove."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFilter:
+    """What a list is narrowed to; None leaves it as wide as it is."""
+
+    kind: MediaKind | None = None
+    call_id: str | None = None
+    status: str | None = None
+    seat: str | None = None
+    """That took part in the call."""
+    started_from: datetime | None = None
+    """Inclusive."""
+    started_to: datetime | None = None
+    """Exclusive."""
+
+
+def _of_node(node: str) -> ColumnElement[bool]:
+    return MediaFile.id.startswith(f"{node}:", autoescape=True)
+
+
+# -- what the ledger tells ---------------------------------------------------------------------
+
+
+async def by_ids(session: AsyncSession, ids: Collection[str]) -> dict[str, MediaFile]:
+    """The files of `ids` that there are."""
+    wanted = sorted(ids)
+    found: dict[str, MediaFile] = {}
+    for start in range(0, len(wanted), CHUNK):
+        statement = select(MediaFile).where(MediaFile.id.in_(wanted[start : start + CHUNK]))
+        found.update({row.id: row for row in await session.scalars(statement)})
+    return found
+
+
+async def add_files(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert `rows`."""
+    if rows:
+        await session.execute(insert(FILE), rows)
+
+
+async def change(
+    session: AsyncSession, media_id: str, values: dict[str, Any], *, was: MediaStatus
+) -> bool:
+    """Write `values` if the file is in the state `was`; whether it was."""
+    statement = (
+        update(MediaFile)
+        .where(MediaFile.id == media_id, MediaFile.status == was.value)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.execute(statement.returning(MediaFile.id))).first() is not None
+
+
+# -- what the worker asks ----------------------------------------------------------------------
+
+
+async def due(session: AsyncSession, node: str, now: datetime, limit: int) -> Sequence[MediaFile]:
+    """Up to `limit` files that are due: those with something left on the disk first."""
+    left = MediaFile.source_left.is_(True)
+    waiting = MediaFile.status == _PENDING
+    found: list[MediaFile] = []
+    for wanted in (left, waiting):
+        statement = (
+            select(MediaFile)
+            .where(wanted, MediaFile.due_at <= now, _of_node(node))
+            .order_by(MediaFile.due_at)
+            .limit(limit - len(found))
+        )
+        if len(found) < limit:
+            found.extend((await session.scalars(statement)).all())
+    return found
+
+
+async def next_due(session: AsyncSession, node: str) -> datetime | None:
+    """When the next file is due; None if none waits."""
+    moments: list[datetime] = []
+    for wanted in (MediaFile.source_left.is_(True), MediaFile.status == _PENDING):
+        statement = (
+            select(MediaFile.due_at)
+            .where(wanted, _of_node(node))
+            .order_by(MediaFile.due_at)
+            .limit(1)
+        )
+        moments.extend(await session.scalars(statement))
+    return min(moments, default=None)
+
+
+async def everything(session: AsyncSession) -> Sequence[MediaFile]:
+    """Every file's row."""
+    return (await session.scalars(select(MediaFile))).all()
+
+
+async def count_pending(session: AsyncSession) -> int:
+    """Files that wait for the worker."""
+    statement = select(func.count()).select_from(MediaFile).where(MediaFile.status == _PENDING)
+    return await session.scalar(statement) or 0
+
+
+async def open_sources(session: AsyncSession, node: str, kind: MediaKind) -> set[str]:
+    """The PBX's files of `kind` that a row still speaks for."""
+    found: set[str] = set()
+    for wanted in (
+        MediaFile.status.in_((_PENDING, MediaStatus.FAILED.value)),
+        MediaFile.source_left.is_(True),
+    ):
+        statement = select(MediaFile.source_path).where(
+            wanted, MediaFile.kind == kind.value, _of_node(node)
+        )
+        found.update(await session.scalars(statement))
+    return found
+
+
+# -- what retention asks -----------------------------------------------------------------------
+
+
+async def oldest_on_disk(
+    session: AsyncSession,
+    node: str,
+    kinds: Collection[MediaKind],
+    *,
+    since: datetime | None,
+    before: datetime | None,
+    limit: int,
+) -> Sequence[MediaFile]:
+    """Up to `limit` files that may be removed, oldest first, begun in [`since`, `before`)."""
+    statement = (
+        select(MediaFile)
+        .where(
+            # Not by an index over the state: nearly all files are in one of these.
+            func.coalesce(MediaFile.status, "").in_(_ON_DISK),
+            func.coalesce(MediaFile.source_left, False).is_(False),
+            MediaFile.kind.in_([kind.value for kind in kinds]),
+            _of_node(node),
+        )
+        .order_by(MediaFile.started_at, MediaFile.id)
+        .limit(limit)
+    )
+    if since is not None:
+        statement = statement.where(MediaFile.started_at >= since)
+    if before is not None:
+        statement = statement.where(MediaFile.started_at < before)
+    return (await session.scalars(statement)).all()
+
+
+async def add_removal(session: AsyncSession, row: dict[str, Any]) -> None:
+    """Append to the log of removals."""
+    await session.execute(insert(REMOVAL).values(row))
+
+
+async def removals(
+    session: AsyncSession, *, before_id: int | None, limit: int
+) -> Sequence[MediaRemoval]:
+    """Up to `limit` removals, newest first, with ids below `before_id`."""
+    statement = select(MediaRemoval).order_by(MediaRemoval.id.desc()).limit(limit)
+    if before_id is not None:
+        statement = statement.where(MediaRemoval.id < before_id)
+    return (await session.scalars(statement)).all()
+
+
+# -- what people ask ---------------------------------------------------------------------------
+
+
+async def of_calls(session: AsyncSession, call_ids: Collection[str]) -> Sequence[MediaFile]:
+    """The files of `call_ids`, in the order of their beginning."""
+    wanted = sorted(call_ids)
+    found: list[MediaFile] = []
+    for start in range(0, len(wanted), CHUNK):
+        statement = select(MediaFile).where(MediaFile.call_id.in_(wanted[start : start + CHUNK]))
+        found.extend((await session.scalars(statement)).all())
+    return sorted(found, key=lambda row: (row.started_at, row.id))
+
+
+async def newest_first(
+    session: AsyncSession,
+    wanted: MediaFilter,
+    *,
+    before: tuple[datetime, str] | None,
+    limit: int,
+) -> Sequence[MediaFile]:
+    """Up to `limit` files, newest first, older than the key `before`."""
+    return (await session.scalars(list_statement(wanted, before=before, limit=limit))).all()
+
+
+def list_statement(wanted: MediaFilter, *, before: tuple[datetime, str] | None, limit: int) -> Any:
+    """The statement of `newest_first`."""
+    statement = (
+        select(MediaFile).order_by(MediaFile.started_at.desc(), MediaFile.id.desc()).limit(limit)
+    )
+    if wanted.kind is not None:
+        statement = statement.where(MediaFile.kind == wanted.kind.value)
+    if wanted.call_id is not None:
+        statement = statement.where(MediaFile.call_id == wanted.call_id)
+    if wanted.status in _USUAL:
+        statement = statement.where(func.coalesce(MediaFile.status, "") == wanted.status)
+    elif wanted.status is not None:
+        statement = statement.where(MediaFile.status == wanted.status)
+    if wanted.seat is not None:
+        statement = statement.where(talked_in(FILE.c.call_id, wanted.seat))
+    if wanted.started_from is not None:
+        statement = statement.where(MediaFile.started_at >= wanted.started_from)
+    if wanted.started_to is not None:
+        statement = statement.where(MediaFile.started_at < wanted.started_to)
+    if before is not None:
+        statement = statement.where(tuple_(MediaFile.started_at, MediaFile.id) < tuple_(*before))
+    return statement
+
+
+async def add_access(session: AsyncSession, row: MediaAccess) -> None:
+    """Append to the record of who listened."""
+    session.add(row)
+    await session.flush()

@@ -1,0 +1,1 @@
+"""Transfers that are asked for over the API."""

@@ -1,0 +1,1 @@
+"""Those who answer: agents, shifts, the opening calendar, the live floor and its steering."""

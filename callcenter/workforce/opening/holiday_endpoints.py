@@ -1,0 +1,97 @@
+"""``/api/holidays``: public holidays, moved working days, and what is not known of them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request, status
+
+from callcenter.people.access.rights import Who, requires
+from callcenter.people.domain.permissions import Permission
+from callcenter.platform.http.api import error_body
+from callcenter.workforce.opening.holiday_schemas import (
+    DayBody,
+    DayOut,
+    StatusOut,
+    YearBody,
+    YearOut,
+)
+from callcenter.workforce.opening.workdays import WorkdayService
+
+router = APIRouter(prefix="/api/holidays", tags=["opening"])
+
+_READ = [requires(Permission.OPENING_READ)]
+_WRITE = [requires(Permission.OPENING_WRITE)]
+
+
+def _service(request: Request) -> WorkdayService:
+    service: WorkdayService = request.app.state.workdays
+    return service
+
+
+Service = Annotated[WorkdayService, Depends(_service)]
+Year = Annotated[int, Path(description="2004 … 2100.")]
+
+_BAD: dict[int | str, dict[str, Any]] = {
+    422: {
+        "description": "Codes `bad_input`, `bad_year`, `bad_calendar_day`.",
+        "content": {
+            "application/json": {
+                "example": error_body("bad_year", "year: must be from 2004 to 2100", {"year": 1})
+            }
+        },
+    }
+}
+
+
+@router.get("/status", summary="Which years are known, and what is missing", dependencies=_READ)
+async def read_status(service: Service) -> StatusOut:
+    """Show `warnings` to whoever may write: from November on, the next year should be known."""
+    return StatusOut.model_validate(await service.status())
+
+
+@router.get(
+    "/years/{year}", summary="The days of a year that differ", dependencies=_READ, responses=_BAD
+)
+async def read_year(year: Year, service: Service) -> YearOut:
+    """The published list with what an admin entered above it."""
+    return YearOut.model_validate(await service.year(year))
+
+
+@router.put("/years/{year}", summary="Enter a year whole", dependencies=_WRITE, responses=_BAD)
+async def replace_year(year: Year, body: YearBody, service: Service, who: Who) -> YearOut:
+    """As the State Council publishes it: holidays and moved working days. It counts as known then,
+    and stands above the published list."""
+    days = {entered.day: entered.to_domain() for entered in body.days}
+    return YearOut.model_validate(await service.replace_year(year, days, actor=who.name))
+
+
+@router.delete(
+    "/years/{year}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Remove all that was entered of a year",
+    dependencies=_WRITE,
+    responses={**_BAD, 404: {"description": "Code `calendar_year_not_found`."}},
+)
+async def forget_year(year: Year, service: Service, who: Who) -> None:
+    """The published list holds again, if there is one."""
+    await service.forget_year(year, actor=who.name)
+
+
+@router.put("/days/{day}", summary="Say what one day is", dependencies=_WRITE, responses=_BAD)
+async def set_day(day: date, body: DayBody, service: Service, who: Who) -> DayOut:
+    """It stands above the published list; the year does not count as known for that."""
+    return DayOut.model_validate(await service.set_day(day, body.to_domain(), actor=who.name))
+
+
+@router.delete(
+    "/days/{day}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Take back what was said of one day",
+    dependencies=_WRITE,
+    responses={404: {"description": "Code `calendar_day_not_found`."}},
+)
+async def remove_day(day: date, service: Service, who: Who) -> None:
+    """The published list holds again."""
+    await service.remove_day(day, actor=who.name)

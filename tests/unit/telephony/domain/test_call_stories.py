@@ -1,0 +1,337 @@
+"""Stories that a real PBX wrote, and the ledger of each: checked by hand, then pasted.
+
+When a line here changes, somebody must be able to say why it was wrong before.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from callcenter.insight.audit.compare import compare_queues
+from callcenter.telephony.pbx.queue_log import read_queue_log
+from tests.unit.traces import FOLDER, NAMES, journal, ledger_of, tell
+
+STORIES = {
+    "abandoned_ringing": """
+inbound 12345: abandoned by caller, answered …, ended 0.01, queue 12345, - -
+  waited 0.01–0.01 abandoned
+  rang 8001 0.01–0.01 cancelled (queue)
+""",
+    "abandoned_waiting": """
+inbound 12345: abandoned by caller, answered …, ended 1.02, queue 12345, - -
+  waited 0.01–1.02 abandoned
+  rang 8001 0.01–0.02 refused (queue)
+""",
+    "answered": """
+inbound 12345: answered by caller, answered 0.01, ended 1.01, queue 12345, 8001 8001
+  waited 0.00–0.01 connected
+  rang 8001 0.01–0.01 answered (queue)
+  talked 8001 0.01–1.01 via queue, ended by caller
+  recorded 1002 ms
+""",
+    "attended_ami_cancel": """
+inbound 12345: answered by caller, answered 0.01, ended 2.33, queue 12345, 8001 8001
+  waited 0.01–0.01 connected
+  rang 8001 0.01–0.01 answered (queue)
+  rang 8002 0.94–0.94 answered (dial)
+  talked 8001 0.01–2.33 via queue, ended by caller
+  recorded 1851 ms
+""",
+    "attended_ami_complete": """
+inbound 12345: answered by caller, answered 0.01, ended 2.05, queue 12345, 8001 8002
+  waited 0.01–0.01 connected
+  rang 8002 0.01–0.01 refused (queue)
+  rang 8001 0.01–0.01 answered (queue)
+  rang 8002 0.94–0.94 answered (dial)
+  talked 8001 0.01–0.94 via queue, ended by transfer
+  talked 8002 1.16–2.05 via attended, ended by caller
+  attended 8001 → 8002 at 1.16: completed
+  recorded 1810 ms
+""",
+    "attended_blond": """
+inbound 12345: answered by caller, answered 0.01, ended 1.95, queue 12345, 8001 8002
+  waited 0.01–0.01 connected
+  rang 8001 0.01–0.01 answered (queue)
+  rang 8002 0.94–1.44 answered (dial)
+  talked 8001 0.01–0.94 via queue, ended by transfer
+  talked 8002 1.44–1.95 via attended, ended by caller
+  attended 8001 → 8002 at 0.94: completed
+  recorded 1431 ms
+""",
+    "attended_blond_no_answer_recalls": """
+inbound 12345: answered by caller, answered 0.01, ended 6.45, queue 12345, 8001 8001
+  waited 0.01–0.01 connected
+  rang 8002 0.01–0.01 refused (queue)
+  rang 8001 0.01–0.01 answered (queue)
+  rang 8002 0.95–5.95 no_answer (dial)
+  talked 8001 0.01–0.95 via queue, ended by transfer
+  talked 8001 5.96–6.45 via returned, ended by caller
+  attended 8001 → 8002 at 0.95: returned
+  recorded 1427 ms
+""",
+    "attended_consult_refused": """
+inbound 12345: answered by caller, answered 0.01, ended 7.27, queue 12345, 8001 8001
+  waited 0.00–0.01 connected
+  rang 8001 0.00–0.01 answered (queue)
+  rang 8002 2.93–2.93 refused (dial)
+  talked 8001 0.01–7.27 via queue, ended by caller
+  recorded 7258 ms
+""",
+    "attended_keys_hangup": """
+inbound 12345: answered by caller, answered 0.01, ended 4.43, queue 12345, 8001 8002
+  waited 0.00–0.01 connected
+  rang 8002 0.01–0.01 refused (queue)
+  rang 8001 0.01–0.01 answered (queue)
+  rang 8002 2.93–3.31 answered (dial)
+  talked 8001 0.01–2.93 via queue, ended by transfer
+  talked 8002 3.51–4.43 via attended, ended by caller
+  attended 8001 → 8002 at 3.51: completed
+  recorded 3834 ms
+""",
+    "attended_refer": """
+inbound 12345: answered by caller, answered 0.01, ended 1.22, queue 12345, 8001 8002
+  waited 0.01–0.01 connected
+  rang 8001 0.01–0.01 answered (queue)
+  talked 8001 0.01–1.02 via queue, ended by transfer
+  talked 8002 1.02–1.22 via attended, ended by caller
+  attended 8001 → 8002 at 1.02: completed
+  recorded 1209 ms
+internal 8002: answered by system, answered 0.01, ended 0.51, - -, 8002 8002
+  rang 8002 0.00–0.00 answered (dial)
+  talked 8002 0.01–0.50 via direct, ended by system
+""",
+    "attended_refer_queue": """
+inbound 12345: answered by caller, answered 0.01, ended 1.73, queue 12345, 8001 8002
+  waited 0.01–0.01 connected
+  rang 8002 0.01–0.01 refused (queue)
+  rang 8001 0.01–0.01 answered (queue)
+  talked 8001 0.01–1.53 via queue, ended by transfer
+  talked 8002 1.53–1.73 via attended, ended by caller
+  attended 8001 → 8002 at 1.53: completed
+  recorded 1716 ms
+internal 12345: answered by system, answered 0.01, ended 1.02, - 12345, 8002 8002
+  waited 0.00–0.01 connected
+  rang 8002 0.00–0.00 answered (queue)
+  talked 8002 0.01–1.01 via queue, ended by system
+""",
+    "blind_ami": """
+inbound 12345: answered by caller, answered 0.02, ended 1.01, queue 12345, 8001 8002
+  waited 0.01–0.02 connected
+  rang 8002 0.01–0.01 refused (queue)
+  rang 8001 0.01–0.01 answered (queue)
+  rang 8002 0.52–0.52 answered (dial)
+  talked 8001 0.02–0.52 via queue, ended by transfer
+  talked 8002 0.52–1.01 via blind, ended by caller
+  blind 8001 → 8002 at 0.51: completed
+  recorded 988 ms
+""",
+    "blind_busy_returns": """
+inbound 12345: answered by caller, answered 0.01, ended 3.02, queue 12345, 8001 8001
+  waited 0.00–0.01 connected
+  rang 8001 0.01–0.01 answered (queue)
+  rang 8002 2.01–2.01 refused (dial)
+  rang 8001 2.51–2.51 answered (dial)
+  talked 8001 0.01–2.01 via queue, ended by transfer
+  talked 8001 2.52–3.02 via returned, ended by caller
+  blind 8001 → 8002 at 2.01: returned
+  recorded 2506 ms
+""",
+    "blind_keys": """
+inbound 12345: answered by caller, answered 0.01, ended 2.51, queue 12345, 8001 8002
+  waited 0.01–0.01 connected
+  rang 8001 0.01–0.01 answered (queue)
+  rang 8002 2.01–2.02 answered (dial)
+  talked 8001 0.01–2.01 via queue, ended by transfer
+  talked 8002 2.02–2.51 via blind, ended by caller
+  blind 8001 → 8002 at 2.01: completed
+  recorded 2491 ms
+""",
+    "blind_no_answer_returns": """
+inbound 12345: answered by caller, answered 0.02, ended 8.05, queue 12345, 8001 8001
+  waited 0.01–0.02 connected
+  rang 8002 0.01–0.01 refused (queue)
+  rang 8001 0.02–0.02 answered (queue)
+  rang 8002 2.04–7.04 no_answer (dial)
+  rang 8001 7.54–7.55 answered (dial)
+  talked 8001 0.02–2.04 via queue, ended by transfer
+  talked 8001 7.55–8.05 via returned, ended by caller
+  blind 8001 → 8002 at 2.04: returned
+  recorded 2519 ms
+""",
+    "blind_nobody_anywhere": """
+inbound 12345: answered by caller, answered 0.01, ended 9.03, queue 12345, 8001 8001
+  waited 0.01–0.01 connected
+  waited 2.54–9.03 abandoned
+  rang 8001 0.01–0.01 answered (queue)
+  rang 8002 2.03–2.03 refused (dial)
+  rang 8001 2.53–2.54 refused (dial)
+  rang 8002 2.54–2.54 refused (queue)
+  rang 8001 2.54–2.54 refused (queue)
+  rang 8001 3.54–3.55 refused (queue)
+  rang 8002 3.55–3.55 refused (queue)
+  rang 8001 4.55–4.55 refused (queue)
+  rang 8002 4.55–4.55 refused (queue)
+  rang 8001 5.55–5.56 refused (queue)
+  rang 8002 5.56–5.56 refused (queue)
+  rang 8001 6.56–6.56 refused (queue)
+  rang 8002 6.56–6.57 refused (queue)
+  rang 8001 7.57–7.57 refused (queue)
+  rang 8002 7.57–7.57 refused (queue)
+  rang 8001 8.57–8.57 refused (queue)
+  rang 8002 8.57–8.58 refused (queue)
+  talked 8001 0.01–2.03 via queue, ended by transfer
+  blind 8001 → 8002 at 2.03: failed
+  recorded 2016 ms
+""",
+    "blind_outside_refused": """
+inbound 12345: answered by caller, answered 0.01, ended 14.89, queue 12345, 8001 8001
+  waited 0.01–0.01 connected
+  rang 8001 0.01–0.01 answered (queue)
+  talked 8001 0.01–14.89 via queue, ended by caller
+  recorded 14885 ms
+""",
+    "blind_refer": """
+inbound 12345: answered by caller, answered 0.01, ended 1.01, queue 12345, 8001 8002
+  waited 0.00–0.01 connected
+  rang 8002 0.01–0.01 refused (queue)
+  rang 8001 0.01–0.01 answered (queue)
+  rang 8002 0.51–0.52 answered (dial)
+  talked 8001 0.01–0.51 via queue, ended by transfer
+  talked 8002 0.52–1.01 via blind, ended by caller
+  blind 8001 → 8002 at 0.51: completed
+  recorded 987 ms
+""",
+    "blind_to_queue": """
+inbound 12345: answered by caller, answered 0.01, ended 2.81, queue 12345, 8001 8002
+  waited 0.00–0.01 connected
+  waited 2.31–2.32 connected
+  rang 8002 0.01–0.01 refused (queue)
+  rang 8001 0.01–0.01 answered (queue)
+  rang 8002 2.32–2.32 answered (queue)
+  talked 8001 0.01–2.31 via queue, ended by transfer
+  talked 8002 2.32–2.81 via queue, ended by caller
+  blind 8001 → 12345 at 2.31: completed
+  recorded 2786 ms
+""",
+    "blocked": """
+inbound 12345: blocked by system, answered …, ended 0.80, blocked -, - -
+""",
+    "exit_key_message": """
+inbound 12345: voice_message by caller, answered …, ended 6.69, queue 12345, - -
+  waited 0.00–1.13 exit_key
+  rang 8001 0.01–0.01 refused (queue)
+  rang 8001 1.01–1.01 refused (queue)
+  message exit_key 1.63–6.69
+""",
+    "exit_key_while_ringing": """
+inbound 12345: voice_message by caller, answered …, ended 3.19, queue 12345, - -
+  waited 0.01–1.13 exit_key
+  rang 8001 0.01–1.13 cancelled (queue)
+  message exit_key 1.63–3.19
+""",
+    "full": """
+inbound 12345: abandoned by caller, answered …, ended 2.52, queue 12345, - -
+  waited 0.01–2.52 abandoned
+  rang 8001 0.01–0.01 refused (queue)
+  rang 8001 1.01–1.02 refused (queue)
+  rang 8001 2.02–2.02 refused (queue)
+inbound 12345: voice_message by caller, answered …, ended 2.01, queue 12345, - -
+  waited 0.01–0.01 full
+  message full 1.01–2.01
+""",
+    "no_answer_then_next": """
+inbound 12345: answered by caller, answered 6.02, ended 6.51, queue 12345, 8001 8001
+  waited 0.01–6.02 connected
+  rang 8002 0.01–5.02 no_answer (queue)
+  rang 8001 6.02–6.02 answered (queue)
+  talked 8001 6.02–6.51 via queue, ended by caller
+  recorded 493 ms
+""",
+    "nobody_there": """
+inbound 12345: voice_message by system, answered …, ended 3.92, queue 12345, - -
+  waited 0.00–0.01 empty
+  message empty 1.01–3.92
+""",
+    "nobody_there_message": """
+inbound 12345: voice_message by system, answered …, ended 6.73, queue 12345, - -
+  waited 0.00–0.00 empty
+  message empty 1.00–6.73
+""",
+    "pbx_killed": """
+inbound 12345: interrupted by system, answered 0.02, ended 1.56, queue 12345, 8001 8001
+  waited 0.01–0.02 connected
+  rang 8001 0.01–0.01 answered (queue)
+  talked 8001 0.02–1.56 via queue, ended by system
+  recorded 1548 ms
+inbound 12345: interrupted by system, answered …, ended 1.05, queue 12345, - -
+  waited 0.00–1.05 interrupted
+""",
+    "rated": """
+inbound 12345: answered by seat, answered 0.01, ended 2.13, queue 12345, 8001 8001
+  waited 0.01–0.01 connected
+  rang 8001 0.01–0.01 answered (queue)
+  talked 8001 0.01–0.51 via queue, ended by seat
+  recorded 500 ms
+  scored 8001 5
+""",
+    "refused_603_then_answer": """
+inbound 12345: answered by caller, answered 1.01, ended 1.51, queue 12345, 8001 8001
+  waited 0.01–1.01 connected
+  rang 8001 0.01–0.01 refused (queue)
+  rang 8001 1.01–1.01 answered (queue)
+  talked 8001 1.01–1.51 via queue, ended by caller
+  recorded 494 ms
+""",
+    "seat_calls_seat": """
+internal 8002: answered by seat, answered 0.00, ended 0.31, - -, 8002 8002
+  rang 8002 0.00–0.00 answered (dial)
+  talked 8002 0.00–0.31 via direct, ended by seat
+""",
+    "seat_hangs_up_caller_too": """
+inbound 12345: answered by seat, answered 0.02, ended 1.02, queue 12345, 8001 8001
+  waited 0.01–0.02 connected
+  rang 8001 0.01–0.01 answered (queue)
+  talked 8001 0.02–0.52 via queue, ended by seat
+  recorded 496 ms
+""",
+    "unplugged_while_ringing": """
+inbound 12345: abandoned by caller, answered …, ended 7.01, queue 12345, - -
+  waited 0.00–7.01 abandoned
+  rang 8001 0.00–5.01 no_answer (queue)
+  rang 8001 6.01–7.01 no_answer (queue)
+""",
+    "wait_limit": """
+inbound 12345: voice_message by system, answered …, ended 15.97, queue 12345, - -
+  waited 0.00–12.05 timeout
+  rang 8001 0.01–0.01 refused (queue)
+  rang 8001 1.01–1.01 refused (queue)
+  rang 8001 2.01–2.02 refused (queue)
+  rang 8001 3.02–3.02 refused (queue)
+  rang 8001 4.02–4.02 refused (queue)
+  rang 8001 5.02–5.03 refused (queue)
+  rang 8001 6.03–6.03 refused (queue)
+  rang 8001 7.03–7.03 refused (queue)
+  rang 8001 8.04–8.04 refused (queue)
+  rang 8001 9.04–9.04 refused (queue)
+  rang 8001 10.04–10.05 refused (queue)
+  rang 8001 11.05–11.05 refused (queue)
+  message wait_limit 13.05–15.96
+""",
+}  # fmt: skip
+
+
+def test_every_trace_has_its_story() -> None:
+    assert sorted(STORIES) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_ledger_tells_the_story(name: str) -> None:
+    assert tell(ledger_of(journal(name))) == STORIES[name].strip().splitlines()
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.queue_log")))
+def test_the_ledger_agrees_with_the_pbxs_own_queue_log(name: str) -> None:
+    changes = ledger_of(journal(name))
+    entries = list(read_queue_log(FOLDER / f"{name}.queue_log"))
+    assert entries
+    assert list(compare_queues(entries, changes.queue_visits, changes.talks)) == []

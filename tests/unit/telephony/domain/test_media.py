@@ -1,0 +1,76 @@
+"""What an audio file's length says about it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callcenter.telephony.domain.media import (
+    MediaStatus,
+    judge_recording,
+    judge_voice_message,
+    retry_delay_seconds,
+)
+
+LENGTHS = st.integers(0, 10_000_000)
+TOLERANCE = 1500
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "status"),
+    [
+        (0, 0, MediaStatus.EMPTY),
+        (TOLERANCE, 0, MediaStatus.EMPTY),
+        (TOLERANCE + 1, 0, MediaStatus.MISSING),
+        (60_000, 60_000 - TOLERANCE, MediaStatus.READY),
+        (60_000, 60_000 - TOLERANCE - 1, MediaStatus.SHORT),
+        (60_000, 60_000, MediaStatus.READY),
+        (60_000, 90_000, MediaStatus.READY),
+        (0, 20, MediaStatus.READY),
+    ],
+)
+def test_a_recording(expected: int, actual: int, status: MediaStatus) -> None:
+    judged = judge_recording(expected_ms=expected, actual_ms=actual, tolerance_ms=TOLERANCE)
+    assert judged is status
+
+
+@given(LENGTHS, LENGTHS, st.integers(0, 60_000))
+def test_what_is_on_disk_can_be_heard_and_what_is_not_cannot(
+    expected: int, actual: int, tolerance: int
+) -> None:
+    judged = judge_recording(expected_ms=expected, actual_ms=actual, tolerance_ms=tolerance)
+    assert judged.audible == (actual > 0)
+
+
+@given(LENGTHS, LENGTHS, st.integers(0, 60_000))
+def test_a_longer_file_is_never_judged_worse(expected: int, actual: int, more: int) -> None:
+    ranks = [MediaStatus.MISSING, MediaStatus.EMPTY, MediaStatus.SHORT, MediaStatus.READY]
+    shorter, longer = (
+        judge_recording(expected_ms=expected, actual_ms=length, tolerance_ms=TOLERANCE)
+        for length in (actual, actual + more)
+    )
+    assert ranks.index(shorter) <= ranks.index(longer)
+
+
+@pytest.mark.parametrize(
+    ("actual", "status"),
+    [
+        (0, MediaStatus.MISSING),
+        (1, MediaStatus.TOO_SHORT),
+        (2999, MediaStatus.TOO_SHORT),
+        (3000, MediaStatus.READY),
+    ],
+)
+def test_a_voice_message(actual: int, status: MediaStatus) -> None:
+    assert judge_voice_message(actual_ms=actual, minimum_ms=3000) is status
+
+
+@given(st.integers(1, 10**6), st.floats(0.1, 3600), st.floats(0.1, 3600))
+def test_waits_double_up_to_the_longest(attempts: int, first: float, longest: float) -> None:
+    waited = retry_delay_seconds(attempts, first, longest)
+    after = retry_delay_seconds(attempts + 1, first, longest)
+    assert 0 < waited <= after <= longest
+    if after < longest:
+        assert after == pytest.approx(2 * waited)
+    assert retry_delay_seconds(1, first, longest) == min(first, longest)

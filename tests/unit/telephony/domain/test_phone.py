@@ -1,0 +1,110 @@
+"""One number, one writing; whatever a carrier sends, an answer."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callcenter.telephony.domain.phone import MAX_LENGTH, is_anonymous, normalise
+
+# Pieces that the rules look for, so that they meet in every order; and anything at all, with
+# lone surrogates, which bytes of another encoding may turn into.
+PIECES = st.sampled_from((
+    "+", "86", "0086", "0", "00", "13800138000", "02161234567", "95588", "4008123123", "sip:",
+    "SIPS:", "tel:", "@", ";user=phone", "<", ">", '"', "'", "anonymous", "匿名", "-", " ",
+    "０１２", "（", "\u200b", "\0", "\r\n", "e\u200d\u0301", "\ufdfa", "1" * 130,
+))  # fmt: skip
+ANYTHING = st.text(st.characters(exclude_categories=()), max_size=300)
+WRITTEN = st.one_of(st.lists(PIECES, max_size=8).map("".join), ANYTHING)
+
+MOBILES = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
+FIXED_LINES = st.from_regex(r"0(10|2[0-9]|[3-9][0-9]{2})[2-8][0-9]{7}", fullmatch=True)
+
+
+@given(WRITTEN)
+def test_whatever_comes_has_one_form_that_fits_a_column(text: str) -> None:
+    form = normalise(text)
+    assert len(form) <= MAX_LENGTH
+    assert not {char for char in form if unicodedata.category(char)[0] in "CZ"}
+    assert normalise(form) == form
+    assert is_anonymous(text) == (form == "")
+
+
+@given(MOBILES)
+def test_every_writing_of_a_mobile_is_the_same_number(number: str) -> None:
+    spaced = f"{number[:3]} {number[3:7]}-{number[7:]}"
+    wide = number.translate({ord("0") + digit: ord("０") + digit for digit in range(10)})
+    for written in (
+        number,
+        spaced,
+        wide,
+        f"0{number}",
+        f"86{number}",
+        f"+86{number}",
+        f"0086{number}",
+        f"+86 {spaced}",
+        f"(+86){number}",
+        f"\u200b{number}\u202c",
+        f"<{number}>",
+        f"sip:{number}@10.0.0.1",
+        f"<sip:+86{number};user=phone@carrier.example>",
+        f"tel:+86-{spaced}",
+    ):
+        assert normalise(written) == number, written
+
+
+@given(FIXED_LINES)
+def test_every_writing_of_a_fixed_line_has_its_area_code(number: str) -> None:
+    for written in (number, f"+86{number[1:]}", f"0086{number[1:]}", f"+86-{number}"):
+        assert normalise(written) == number, written
+
+
+@given(st.lists(MOBILES | FIXED_LINES, min_size=2, max_size=2, unique=True))
+def test_two_numbers_never_become_one(numbers: list[str]) -> None:
+    first, second = map(normalise, numbers)
+    assert first != second
+
+
+@given(st.from_regex(r"(852|1|44|81)[1-9][0-9]{6,9}", fullmatch=True))
+def test_a_foreign_number_keeps_its_country(number: str) -> None:
+    assert normalise(f"+{number}") == normalise(f"00{number}") == f"+{number}"
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        ("95588", "95588"),
+        ("+8695588", "95588"),
+        ("12345", "12345"),
+        ("4008123123", "4008123123"),
+        ("+864008123123", "4008123123"),
+        ("86123456", "86123456"),  # a local number that begins with 86
+        ("8612345678", "8612345678"),
+        ("00000000013800138000", "00000000013800138000"),  # too long for a number: left alone
+        ("alice", "alice"),
+        ("sip:alice@example.com", "alice"),
+        ("张三", "张三"),
+    ],
+)
+def test_examples(written: str, form: str) -> None:
+    assert normalise(written) == form
+
+
+NO_NUMBER = (
+    "", " ", "\t\r\n", "+", "-", "0", "0000", "+0", "anonymous", "Anonymous", "UNKNOWN", "asterisk",
+    "sip:anonymous@anonymous.invalid", "<anonymous>", "restricted;x=y", "匿名", "\u200b", "<>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("written", NO_NUMBER)
+def test_no_number_is_the_empty_string(written: str) -> None:
+    assert normalise(written) == ""
+    assert is_anonymous(written)
+
+
+def test_a_megabyte_is_cut_before_it_costs_anything() -> None:
+    assert normalise("\ufdfa" * 1_000_000) == normalise("\ufdfa" * (MAX_LENGTH * 8))
+    assert len(normalise("1" * 1_000_000)) == MAX_LENGTH
