@@ -28,7 +28,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import CallcenterError
 from callcenter.setup.ports import check_ports
-from callcenter.setup.readiness import StartFailed, api_url, wait_ready
+from callcenter.setup.readiness import StartFailed, wait_ready
 from callcenter.setup.run import clear_leftovers
 from callcenter.setup.supervisor import Supervisor, run_dir
 from callcenter.simulator.sipp import Sipp, SippProcess
@@ -203,7 +203,7 @@ class Product:
         """A client of the API with the first token."""
         token = self.settings.token_file.read_text(encoding="ascii").strip()
         return httpx.AsyncClient(
-            base_url=api_url(self.settings),
+            base_url=self.settings.api_url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=10.0,
             trust_env=False,

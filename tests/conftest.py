@@ -11,6 +11,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A slow machine is no fault: time is measured in benchmarks.
+settings.register_profile("callcenter", deadline=None)
+settings.load_profile("callcenter")
 
 
 @pytest.hookimpl(trylast=True)

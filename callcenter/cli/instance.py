@@ -19,7 +19,6 @@ from callcenter.platform.db.migrate import head_revision, upgrade_async
 from callcenter.platform.errors import SetupError
 from callcenter.platform.secrets import Secrets, ensure_secrets
 from callcenter.setup.deployment import write_configuration
-from callcenter.setup.readiness import api_url
 from callcenter.setup.run import phone_address
 from callcenter.setup.supervisor import run_dir
 from callcenter.setup.toolbox import Toolbox, ensure_toolbox
@@ -172,7 +171,7 @@ def summary(prepared: Prepared) -> list[str]:
     address = phone_address(settings)
     lines = [
         "",
-        f"API        {api_url(settings)}/docs, token in {settings.token_file}",
+        f"API        {settings.api_url}/docs, token in {settings.token_file}",
         f"12345      {how_to_dial(settings)}",
         f"phones     register at {address}:{settings.sip_port} (UDP or TCP) with",
     ]

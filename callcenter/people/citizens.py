@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Protocol, Self
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from pydantic import BaseModel, Field, model_validator
 
-from callcenter.people.access.rights import actor_of, present_actor
+from callcenter.people.access.rights import Who, present_actor
 from callcenter.people.domain.masking import (
     NAME_FIELDS,
     NUMBER_FIELDS,
@@ -30,10 +30,11 @@ from callcenter.people.domain.masking import (
 from callcenter.people.domain.permissions import Permission
 from callcenter.people.trail.service import Entry, Trail
 from callcenter.platform.errors import Forbidden
+from callcenter.platform.http.given import Given
 
 
 class ConfidentialCalls(Protocol):
-    """The cases' service."""
+    """Which calls hide their citizen: the cases fill it."""
 
     async def confidential_calls(self, call_ids: Collection[str]) -> frozenset[str]:
         """Those of `call_ids` whose case is confidential."""
@@ -89,10 +90,10 @@ class AboutCitizen(BaseModel):
 class Citizens:
     """An endpoint's help with citizens; made for each request."""
 
-    def __init__(self, request: Request) -> None:
-        self._cases: ConfidentialCalls = request.app.state.cases
-        self._trail: Trail = request.app.state.trail
-        self._who = actor_of(request)
+    def __init__(self, cases: Given[ConfidentialCalls], trail: Given[Trail], who: Who) -> None:
+        self._cases = cases
+        self._trail = trail
+        self._who = who
 
     async def confidential(self, call_ids: Collection[str]) -> frozenset[str]:
         """Those of `call_ids` whose case is confidential."""

@@ -35,6 +35,7 @@ from callcenter.people.users.sessions import Session, SessionService
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import CallcenterError
 from callcenter.platform.http.api import error_answer, error_body
+from callcenter.platform.http.given import shelf_of
 
 GUARDED = "/api"
 _FOREIGN = "the request comes from another site"
@@ -59,7 +60,7 @@ class _Proof:
 
 
 class Gate:
-    """ASGI middleware; asks `app.state.tokens` and `app.state.sessions`."""
+    """ASGI middleware; asks the services of tokens and sessions."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -83,7 +84,7 @@ class Gate:
             return
         authorization = headers.get("authorization")
         if authorization is not None:
-            tokens: TokenService = scope["app"].state.tokens
+            tokens = shelf_of(scope["app"]).take(TokenService)
             token = bearer(authorization)
             try:
                 who = await tokens.actor(token) if token else None
@@ -96,7 +97,7 @@ class Gate:
                 await self._pass(_Proof(tokens, token, who), scope, receive, send)
             return
         cookie = cookie_of(headers, self._cookie)
-        sessions: SessionService = scope["app"].state.sessions
+        sessions = shelf_of(scope["app"]).take(SessionService)
         try:
             session = await sessions.check(cookie) if cookie else None
         except CallcenterError as error:
@@ -121,7 +122,7 @@ class Gate:
 
             async def noted(message: Message) -> None:
                 if progress.begins_to_go_on(message):
-                    answers: OpenAnswers = scope["app"].state.open_answers
+                    answers = shelf_of(scope["app"]).take(OpenAnswers)
                     going_on.enter_context(
                         answers.going_on(proof.keeper, proof.value, proof.who, limit)
                     )

@@ -453,6 +453,14 @@ class Settings(BaseSettings):
         return self.home / "log"
 
     @cached_property
+    def api_url(self) -> str:
+        """Where the API is reached from this machine."""
+        wild = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+        host = wild.get(self.api_bind, self.api_bind)
+        host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return f"http://{host}:{self.api_port}"
+
+    @cached_property
     def db_url(self) -> str:
         """The database's URL, SQLite in the home unless set."""
         return self.database_url or f"sqlite+aiosqlite:///{self.home / 'callcenter.db'}"

@@ -40,14 +40,6 @@ class StartFailed(CallcenterError):
         self.lines = lines
 
 
-def api_url(settings: Settings) -> str:
-    """Where the API is reached from this machine."""
-    wild = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
-    host = wild.get(settings.api_bind, settings.api_bind)
-    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    return f"http://{host}:{settings.api_port}"
-
-
 async def wait_ready(
     settings: Settings, secrets: Secrets, supervisor: Supervisor, say: Say
 ) -> None:
@@ -150,7 +142,7 @@ async def _agi(settings: Settings, said: dict[str, str]) -> None:
 
 
 async def _service(settings: Settings, said: dict[str, str]) -> None:
-    url = f"{api_url(settings)}/healthz/ready"
+    url = f"{settings.api_url}/healthz/ready"
     # No proxy of the environment stands between us and ourselves.
     async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
         while True:

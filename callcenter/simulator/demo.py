@@ -19,7 +19,6 @@ import httpx
 from callcenter.platform.config import Settings, TrunkMode
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import SetupError
-from callcenter.setup.readiness import api_url
 from callcenter.setup.toolbox import Toolbox
 from callcenter.simulator.demo_people import CAST, Story
 from callcenter.simulator.phone import Phone, RegistrationRefused
@@ -91,7 +90,7 @@ def _api(settings: Settings) -> httpx.AsyncClient:
         ) from error
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.AsyncClient(
-        base_url=api_url(settings), headers=headers, timeout=10, trust_env=False
+        base_url=settings.api_url, headers=headers, timeout=10, trust_env=False
     )
 
 
@@ -102,7 +101,7 @@ async def _must_be_ready(api: httpx.AsyncClient, settings: Settings) -> None:
         ready = False
     if not ready:
         raise SetupError(
-            f"Nothing that is ready answers at {api_url(settings)}; start the system with"
+            f"Nothing that is ready answers at {settings.api_url}; start the system with"
             " `make run` and wait for its line `ready`.",
             code="not_running",
         )

@@ -7,10 +7,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callcenter.casework.cases.service import CaseService
 from callcenter.people.access.actor import Actor, acting
+from callcenter.people.citizens import ConfidentialCalls
 from callcenter.people.domain.permissions import Role, permissions_of
 from callcenter.people.trail.service import Trail
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.http.given import shelf_of
 
 
 def person(name: str = "test", *roles: Role, user_id: int | None = 7) -> Actor:
@@ -51,7 +53,10 @@ def let_in(app: FastAPI, database: Database, settings: Settings, who: Actor | No
     them need: the cases, if there are none yet, and the audit trail."""
     door = Door(who or person())
     app.add_middleware(Asking, door=door)
-    app.state.trail = Trail(database)
-    if not hasattr(app.state, "cases"):
-        app.state.cases = CaseService(database, settings)
+    shelf = shelf_of(app)
+    shelf.put(Trail(database))
+    shelf.put_as(
+        ConfidentialCalls,
+        shelf.take(CaseService) if CaseService in shelf else CaseService(database, settings),
+    )
     return door

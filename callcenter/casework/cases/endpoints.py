@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 
 from callcenter.casework.cases.repository import CaseFilter
 from callcenter.casework.cases.schemas import (
@@ -21,7 +21,7 @@ from callcenter.casework.cases.schemas import (
     MediaOfCase,
 )
 from callcenter.casework.cases.service import CaseChanges, CaseDetail, CaseService, CaseStep
-from callcenter.casework.domain.cases import NUMBER, CaseSource, CaseStatus
+from callcenter.casework.domain.cases import CaseSource, CaseStatus
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.citizens import Citizens, CitizensOf, citizen_hidden, may, shown_data
 from callcenter.people.domain.masking import NAME_FIELDS, NUMBER_FIELDS
@@ -29,28 +29,20 @@ from callcenter.people.domain.permissions import Permission
 from callcenter.platform.broadcast import Broadcast
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.platform.http.given import Given
 from callcenter.platform.moments import Moment
+from callcenter.telephony.domain.ids import CASE_NUMBER
 from callcenter.telephony.domain.media import MediaKind
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
 
 
-def _service(request: Request) -> CaseService:
-    service: CaseService = request.app.state.cases
-    return service
-
-
-def _broadcast(request: Request) -> Broadcast:
-    broadcast: Broadcast = request.app.state.broadcast
-    return broadcast
-
-
-Service = Annotated[CaseService, Depends(_service)]
-Publisher = Annotated[Broadcast, Depends(_broadcast)]
+Service = Given[CaseService]
+Publisher = Given[Broadcast]
 READ = [requires(Permission.CASE_READ)]
 WRITE = [requires(Permission.CASE_WRITE)]
 Number = Annotated[
-    str, Path(pattern=f"^{NUMBER.pattern}$", max_length=20, examples=["20261124-00017"])
+    str, Path(pattern=f"^{CASE_NUMBER.pattern}$", max_length=20, examples=["20261124-00017"])
 ]
 Cursor = Annotated[
     str | None, Query(max_length=200, description="The `next` of the previous page.")

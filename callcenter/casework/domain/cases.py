@@ -7,7 +7,6 @@ the same case.
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime, tzinfo
 from enum import StrEnum
 
@@ -61,10 +60,6 @@ class CaseEventKind(StrEnum):
     CALLS_MERGED = "calls_merged"
     """Two calls turned out to be one; the other's id or case is in `data`."""
     EDITED = "edited"
-
-
-NUMBER = re.compile(r"[0-9]{8}-[0-9]{5,11}")
-"""A case number: the city's day, and the count within it, at least five digits."""
 
 
 def case_day(moment: datetime, zone: tzinfo) -> date:

@@ -25,7 +25,6 @@ from callcenter.insight.health.parts import (
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.secrets import Secrets
-from callcenter.setup.readiness import api_url
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig, LinkState
 
 LOGIN_SECONDS = 5.0
@@ -73,7 +72,7 @@ async def pbx_health(settings: Settings, secrets: Secrets) -> PartHealth:
 
 async def service_health(settings: Settings) -> tuple[PartHealth, list[PartHealth]]:
     """Whether the service answers, and what it says of its parts."""
-    url = f"{api_url(settings)}/healthz"
+    url = f"{settings.api_url}/healthz"
     try:
         # No proxy of the environment stands between us and ourselves.
         async with httpx.AsyncClient(timeout=SERVICE_SECONDS, trust_env=False) as client:

@@ -3,14 +3,15 @@ loopback unless somebody set it otherwise; they name no caller and no secret."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response, status
+from fastapi import APIRouter, Response, status
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from callcenter.insight.health.metrics import CONTENT_TYPE, Metrics
 from callcenter.insight.health.parts import HealthStatus
 from callcenter.insight.health.service import HealthReport, HealthService
+from callcenter.platform.http.given import Given
 
 router = APIRouter(tags=["health"])
 
@@ -49,18 +50,8 @@ class AliveOut(BaseModel):
     status: HealthStatus = HealthStatus.OK
 
 
-def _health(request: Request) -> HealthService:
-    service: HealthService = request.app.state.health
-    return service
-
-
-def _metrics(request: Request) -> Metrics:
-    metrics: Metrics = request.app.state.metrics
-    return metrics
-
-
-Health = Annotated[HealthService, Depends(_health)]
-TheMetrics = Annotated[Metrics, Depends(_metrics)]
+Health = Given[HealthService]
+TheMetrics = Given[Metrics]
 
 _UNREADY: dict[int | str, dict[str, Any]] = {
     503: {

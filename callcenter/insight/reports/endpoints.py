@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 
-from callcenter.insight.reports.schemas import DAY_EXAMPLE, DayOut
 from callcenter.insight.reports.service import ReportService
 from callcenter.people.access.rights import requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
+from callcenter.platform.http.given import Given
 from callcenter.platform.moments import CityDay
+from callcenter.workforce.figures.schemas import DAY_EXAMPLE, DayOut
 
 router = APIRouter(prefix="/api/reports", tags=["reports"])
 
 
-def _service(request: Request) -> ReportService:
-    service: ReportService = request.app.state.reports
-    return service
-
-
-Service = Annotated[ReportService, Depends(_service)]
+Service = Given[ReportService]
 
 _DAY: dict[int | str, dict[str, Any]] = {
     200: {

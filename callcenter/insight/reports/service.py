@@ -4,45 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Protocol
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput
 from callcenter.telephony.calls.day_rows import rows_between
-from callcenter.workforce.domain.figures import DayBook, DayFigures, Thresholds
-
-
-class QueueCount(Protocol):
-    """How many of one queue."""
-
-    @property
-    def queue(self) -> str: ...
-    @property
-    def count(self) -> int: ...
-
-
-class OpenCallbacks(Protocol):
-    """The call-backs' service."""
-
-    async def counts(
-        self, *, missed_from: datetime | None = None, missed_to: datetime | None = None
-    ) -> Sequence[QueueCount]:
-        """Missed calls still to be called back, by queue; those first missed within the span."""
-        ...
-
-
-ThresholdsNow = Callable[[], Awaitable[Thresholds]]
-"""What each queue's own rate is measured by, as the queues are now."""
-
-
-async def no_thresholds() -> Thresholds:
-    """Every queue is measured by 15 s."""
-    return {}
+from callcenter.workforce.domain.figures import DayBook, DayFigures
+from callcenter.workforce.figures.measure import (
+    OpenCallbacks,
+    ThresholdsNow,
+    day_span,
+    no_thresholds,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +29,6 @@ class DayReport:
     figures: DayFigures
     to_call_back: Mapping[str, int]
     """Citizens missed on that day who are still to be called back, by queue ('': in none)."""
-
-
-def day_span(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
-    """The first moment of `day` on the clock of `zone`, and that of the day after, in UTC."""
-    start, end = (
-        datetime.combine(at, time(), tzinfo=zone).astimezone(UTC)
-        for at in (day, day + timedelta(days=1))
-    )
-    return start, end
 
 
 class ReportService:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, status
+from fastapi import APIRouter, Path, status
 
 from callcenter.people.access.rights import requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.people.tokens.schemas import TokenIn, TokenMadeOut, TokenOut
 from callcenter.people.tokens.service import TokenService
 from callcenter.platform.http.api import error_body
+from callcenter.platform.http.given import Given
 
 router = APIRouter(
     prefix="/api/tokens", tags=["tokens"], dependencies=[requires(Permission.TOKEN_WRITE)]
 )
 
 
-def _service(request: Request) -> TokenService:
-    service: TokenService = request.app.state.tokens
-    return service
-
-
-Service = Annotated[TokenService, Depends(_service)]
+Service = Given[TokenService]
 
 
 def _error(description: str, code: str, message: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 
 from callcenter.people.access.rights import requires
 from callcenter.people.domain.permissions import Permission
@@ -13,17 +13,13 @@ from callcenter.people.trail.schemas import ENTRY_EXAMPLE, TrailOut
 from callcenter.people.trail.service import Trail
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor
+from callcenter.platform.http.given import Given
 from callcenter.platform.moments import Moment
 
 router = APIRouter(prefix="/api/trail", tags=["audit trail"])
 
 
-def _service(request: Request) -> Trail:
-    service: Trail = request.app.state.trail
-    return service
-
-
-Service = Annotated[Trail, Depends(_service)]
+Service = Given[Trail]
 Word = Annotated[str | None, Query(min_length=1, max_length=128)]
 
 _PAGE: dict[int | str, dict[str, Any]] = {

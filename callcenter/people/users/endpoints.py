@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, status
+from fastapi import APIRouter, Path, Query, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
@@ -18,6 +18,7 @@ from callcenter.people.users.schemas import (
 from callcenter.people.users.service import UserChanges, UserInfo, UserService
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.platform.http.given import Given
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 
@@ -25,12 +26,7 @@ READ = [requires(Permission.USER_READ)]
 WRITE = [requires(Permission.USER_WRITE)]
 
 
-def _service(request: Request) -> UserService:
-    service: UserService = request.app.state.users
-    return service
-
-
-Service = Annotated[UserService, Depends(_service)]
+Service = Given[UserService]
 UserId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 

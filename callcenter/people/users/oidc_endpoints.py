@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, status
+from fastapi import APIRouter, Query, Request, status
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +14,7 @@ from callcenter.people.users.oidc import PENDING_SECONDS, OidcService, Pending
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import Forbidden
 from callcenter.platform.http.api import Config, error_body
+from callcenter.platform.http.given import Given
 
 router = APIRouter(prefix="/api/oidc", tags=["one's own account"], dependencies=[OPEN])
 
@@ -33,12 +34,7 @@ class OidcOut(BaseModel):
     enabled: bool
 
 
-def _service(request: Request) -> OidcService:
-    service: OidcService = request.app.state.oidc
-    return service
-
-
-Service = Annotated[OidcService, Depends(_service)]
+Service = Given[OidcService]
 
 
 def _error(description: str, code: str, message: str) -> dict[str, Any]:

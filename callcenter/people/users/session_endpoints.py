@@ -14,6 +14,7 @@ from callcenter.people.users.service import UserService
 from callcenter.people.users.sessions import LoggedIn, Session, SessionService
 from callcenter.platform.errors import Forbidden
 from callcenter.platform.http.api import Config, error_body
+from callcenter.platform.http.given import Given
 
 router = APIRouter(prefix="/api", tags=["one's own account"])
 open_router = APIRouter(prefix="/api", tags=["one's own account"], dependencies=[OPEN])
@@ -22,23 +23,13 @@ open_router = APIRouter(prefix="/api", tags=["one's own account"], dependencies=
 SELF = [requires(Permission.SELF)]
 
 
-def _service(request: Request) -> SessionService:
-    service: SessionService = request.app.state.sessions
-    return service
-
-
-def _users(request: Request) -> UserService:
-    service: UserService = request.app.state.users
-    return service
-
-
 def _session(request: Request) -> Session | None:
     found: Session | None = getattr(request.state, "session", None)
     return found
 
 
-Service = Annotated[SessionService, Depends(_service)]
-Users = Annotated[UserService, Depends(_users)]
+Service = Given[SessionService]
+Users = Given[UserService]
 Present = Annotated[Session | None, Depends(_session)]
 
 

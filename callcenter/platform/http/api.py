@@ -8,9 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -19,22 +19,12 @@ from starlette.exceptions import HTTPException
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, CallcenterError
-
-
-def _database(request: Request) -> Database:
-    database: Database = request.app.state.database
-    return database
-
-
-def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
-
+from callcenter.platform.http.given import Given
 
 Item = TypeVar("Item")
 
-Db = Annotated[Database, Depends(_database)]
-Config = Annotated[Settings, Depends(_settings)]
+Db = Given[Database]
+Config = Given[Settings]
 
 
 class Page(BaseModel, Generic[Item]):

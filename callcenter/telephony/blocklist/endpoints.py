@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, status
+from fastapi import APIRouter, Path, Query, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.platform.http.given import Given
 from callcenter.telephony.blocklist.schemas import BlockedOut, BlockIn, BlockPatch
 from callcenter.telephony.blocklist.service import BlockedChanges, BlocklistService
 
 router = APIRouter(prefix="/api/blocklist", tags=["blocklist"])
 
 
-def _service(request: Request) -> BlocklistService:
-    service: BlocklistService = request.app.state.blocklist
-    return service
-
-
-Service = Annotated[BlocklistService, Depends(_service)]
+Service = Given[BlocklistService]
 READ = [requires(Permission.BLOCKLIST_READ)]
 WRITE = [requires(Permission.BLOCKLIST_WRITE)]
 BlockedId = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 
-from callcenter.casework.cases.service import CaseService
 from callcenter.people.access.rights import requires
 from callcenter.people.citizens import CitizensOf
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.platform.http.given import Given
 from callcenter.platform.moments import Moment
 from callcenter.telephony.calls.models import Call
+from callcenter.telephony.calls.ports import CaseNumbers
 from callcenter.telephony.calls.reading import CallFilter
 from callcenter.telephony.calls.schemas import CALL_EXAMPLE, DETAIL_EXAMPLE, CallDetailOut, CallOut
 from callcenter.telephony.calls.service import CallService
@@ -23,18 +24,8 @@ from callcenter.telephony.domain.ledger import Direction, Outcome
 router = APIRouter(prefix="/api/calls", tags=["calls"])
 
 
-def _service(request: Request) -> CallService:
-    service: CallService = request.app.state.calls
-    return service
-
-
-def _cases(request: Request) -> CaseService:
-    service: CaseService = request.app.state.cases
-    return service
-
-
-Service = Annotated[CallService, Depends(_service)]
-Cases = Annotated[CaseService, Depends(_cases)]
+Service = Given[CallService]
+Cases = Given[CaseNumbers]
 READ = [requires(Permission.CALL_READ)]
 CallIdPath = Annotated[str, Path(min_length=1, max_length=64, examples=["pbx1:1795407499.12"])]
 

@@ -106,7 +106,7 @@ class JournalReader:
         self._database = database
         self._settings = settings
         self._node = settings.node
-        self._listeners = tuple(listeners)
+        self._listeners = listeners
         self._publish = publish
         self._committed = committed
         self._clock = clock

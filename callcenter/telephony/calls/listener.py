@@ -6,7 +6,7 @@ journal's offset, so a crash at any instant neither loses a case nor opens one t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,3 +30,26 @@ class LedgerListener(Protocol):
         lose something.
         """
         ...
+
+
+class Audience:
+    """Everybody who follows the ledger; wiring gathers them before the reader runs."""
+
+    def __init__(self) -> None:
+        self.listeners: list[LedgerListener] = []
+        """Within the transaction, in this order."""
+        self._after: list[Callable[[LedgerChanges], None]] = []
+
+    def join(self, listener: LedgerListener, *, first: bool = False) -> None:
+        """Have `listener` hear within the transaction: after those who joined before, or `first`
+        of all."""
+        self.listeners.insert(0 if first else len(self.listeners), listener)
+
+    def after_commit(self, told: Callable[[LedgerChanges], None]) -> None:
+        """Have `told` called with what was committed; it must not raise, and returns at once."""
+        self._after.append(told)
+
+    def committed(self, changes: LedgerChanges) -> None:
+        """Tell everybody who asked for it."""
+        for told in self._after:
+            told(changes)

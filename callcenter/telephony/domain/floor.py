@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from callcenter.telephony.domain.ids import Extension, Linkedid, Uniqueid
 
@@ -445,3 +445,12 @@ def _numbered(line: Iterable[WaitingCaller]) -> tuple[WaitingCaller, ...]:
         caller if caller.position == place else replace(caller, position=place)
         for place, caller in enumerate(line, 1)
     )
+
+
+class FloorView(Protocol):
+    """Who keeps the floor of this moment."""
+
+    @property
+    def floor(self) -> Floor | None:
+        """The floor now; None while there is no link."""
+        ...

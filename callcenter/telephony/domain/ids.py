@@ -23,6 +23,10 @@ Extension = NewType("Extension", str)
 CallId = NewType("CallId", str)
 """``node:uniqueid`` of the call's first channel; the same after every rebuild."""
 
+CASE_NUMBER = re.compile(r"[0-9]{8}-[0-9]{5,11}")
+"""The form of a case's number, which the journal and the call-backs carry too: the city's day, and
+the count within it, at least five digits."""
+
 
 def uniqueid_key(value: str) -> tuple[int, int, str]:
     """Sort key of a uniqueid or linkedid: seconds, then serial, both as numbers.

@@ -28,13 +28,13 @@ from callcenter.telephony.domain.floor import (
     Floor,
 )
 from callcenter.telephony.domain.ids import Extension, Uniqueid
+from callcenter.telephony.domain.seat_seen import Activity, SeatSeen, Talk
 from callcenter.telephony.domain.steering import holder
 from callcenter.telephony.pbx.ami.actions import Action, Answer
 from callcenter.telephony.pbx.ami.events import Event
 from callcenter.telephony.pbx.ami.link import AmiLink
 from callcenter.telephony.pbx.ami.outcomes import Done, LinkLost, Outcome, Refused
 from callcenter.telephony.pbx.live import LiveFloor
-from callcenter.workforce.domain.agents import Activity, SeatSeen, Talk
 
 _log = logging.getLogger(__name__)
 

@@ -12,10 +12,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from callcenter.platform.errors import PbxRefused, PbxTimeout, PbxUnavailable
-from callcenter.telephony.domain.floor import Channel, ChannelState, Floor
+from callcenter.telephony.domain.floor import Channel, ChannelState, Floor, FloorView
 from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.pbx.ami.actions import Atxfer, BlindTransfer, CancelAtxfer, Hangup
 from callcenter.telephony.pbx.ami.link import AmiLink
@@ -53,14 +52,6 @@ def consult_of(floor: Floor, leg: Uniqueid) -> Consult | None:
     end = next(ends)
     target = end.name.removeprefix("Local/").partition("@")[0]
     return Consult(target, answered=end.state is ChannelState.UP)
-
-
-class FloorView(Protocol):
-    """What is asked of `live.LiveFloor`."""
-
-    @property
-    def floor(self) -> Floor | None:
-        """The floor now; None while there is no link."""
 
 
 class PbxSwitch:

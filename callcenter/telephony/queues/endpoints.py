@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, status
+from fastapi import APIRouter, Path, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Page, error_body
+from callcenter.platform.http.given import Given
 from callcenter.telephony.domain.queues import MenuKey, QueuePlan
 from callcenter.telephony.queues.schemas import (
     MenuKeyIn,
@@ -31,12 +32,7 @@ _WRITE = [requires(Permission.QUEUE_WRITE)]
 _NULLABLE = frozenset({"transfer_number", "overflow"})
 
 
-def _service(request: Request) -> QueueService:
-    service: QueueService = request.app.state.queues
-    return service
-
-
-Service = Annotated[QueueService, Depends(_service)]
+Service = Given[QueueService]
 QueueCode = Annotated[str, Path(pattern=r"^[a-z0-9]{1,20}$", examples=["english"])]
 Digits = Annotated[str, Path(pattern=r"^[0-9]{1,15}$", examples=["02161234567"])]
 Key = Annotated[str, Path(pattern=r"^[0-9]$", examples=["2"])]

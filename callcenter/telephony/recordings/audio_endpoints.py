@@ -17,6 +17,7 @@ from callcenter.people.citizens import CitizensOf
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import decode_cursor, error_body
+from callcenter.platform.http.given import Given
 from callcenter.telephony.domain.media import MediaKind
 from callcenter.telephony.recordings.schemas import AudioFacts
 from callcenter.telephony.recordings.service import Media, MediaService
@@ -28,13 +29,7 @@ from callcenter.telephony.recordings.serving import (
     serve_audio,
 )
 
-
-def _media(request: Request) -> MediaService:
-    service: MediaService = request.app.state.media
-    return service
-
-
-MediaFiles = Annotated[MediaService, Depends(_media)]
+MediaFiles = Given[MediaService]
 READ = [requires(Permission.RECORDING_READ)]
 LISTEN = [requires(Permission.RECORDING_LISTEN)]
 RETRY = [requires(Permission.RECORDING_RETRY)]

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path
 
 from callcenter.people.access.rights import requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
+from callcenter.platform.http.given import Given
 from callcenter.telephony.domain.floor import DeviceState, Floor
 from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.domain.registrations import Registration
 from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.registrations import Registrations
 from callcenter.telephony.seats.bulk import SeatBulk
+from callcenter.telephony.seats.ports import Sitting
 from callcenter.telephony.seats.schemas import PhoneOut, SeatLive, SeatOut, SeatSecretOut
 from callcenter.telephony.seats.service import NewSecret, SeatInfo, SeatService
 
 READ = [requires(Permission.SEAT_READ)]
 WRITE = [requires(Permission.SEAT_WRITE)]
 OWN = [requires(Permission.AGENT_OWN)]
-
-Holder = Callable[[Extension], int | None]
-"""The user who is logged in at a seat."""
 
 
 class Present:
@@ -85,30 +84,20 @@ def _phone_out(phone: Registration) -> PhoneOut:
     )
 
 
-def _service(request: Request) -> SeatService:
-    service: SeatService = request.app.state.seats
-    return service
+Service = Given[SeatService]
 
 
-def _bulk(request: Request) -> SeatBulk:
-    return SeatBulk(_service(request))
+def _bulk(service: Service) -> SeatBulk:
+    return SeatBulk(service)
 
 
-def _present(request: Request) -> Present:
-    live: LiveFloor = request.app.state.live
-    registrations: Registrations = request.app.state.registrations
+def _present(live: Given[LiveFloor], registrations: Given[Registrations]) -> Present:
     return Present(live.floor, registrations.known)
 
 
-def _holder(request: Request) -> Holder:
-    holder: Holder = request.app.state.seat_holder
-    return holder
-
-
-Service = Annotated[SeatService, Depends(_service)]
 Bulk = Annotated[SeatBulk, Depends(_bulk)]
 Now = Annotated[Present, Depends(_present)]
-HolderOf = Annotated[Holder, Depends(_holder)]
+WhoSits = Given[Sitting]
 SeatExtension = Annotated[str, Path(pattern=r"^[0-9]{1,16}$", examples=["8001"])]
 
 

@@ -20,10 +20,10 @@ from callcenter.telephony.seats.answers import (
     OWN,
     READ,
     WRITE,
-    HolderOf,
     Now,
     SeatExtension,
     Service,
+    WhoSits,
     error_example,
 )
 from callcenter.telephony.seats.schemas import (
@@ -144,13 +144,13 @@ async def browser_login(
     service: Service,
     now: Now,
     config: Config,
-    holder: HolderOf,
+    sitting: WhoSits,
     who: Who,
 ) -> BrowserLoginOut:
     """For the agent who is logged in at the seat, and for whoever may change seats."""
     response.headers["Cache-Control"] = "no-store"
     seat = Extension(extension)
-    mine = who.user_id is not None and holder(seat) == who.user_id
+    mine = who.user_id is not None and sitting.at(seat) == who.user_id
     if not (mine or who.may(Permission.SEAT_WRITE)):
         raise Forbidden(f"log in to seat {extension} first", code="browser_not_yours")
     host = request.url.hostname or "127.0.0.1"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, status
+from fastapi import APIRouter, Path, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.masking import mask_text
 from callcenter.people.domain.permissions import Permission
 from callcenter.people.trail.service import Entry, Trail
 from callcenter.platform.http.api import error_body
+from callcenter.platform.http.given import Given
 from callcenter.telephony.transfers.schemas import TransferIn, TransferOut
 from callcenter.telephony.transfers.service import TransferAsked, TransferService
 
@@ -21,16 +22,6 @@ router = APIRouter(
 )
 
 
-def _service(request: Request) -> TransferService:
-    service: TransferService = request.app.state.transfers
-    return service
-
-
-def _trail(request: Request) -> Trail:
-    trail: Trail = request.app.state.trail
-    return trail
-
-
 async def _told(trail: Trail, action: str, asked: TransferAsked) -> TransferOut:
     """The answer, once the audit trail has what was done for whom."""
     data = {"from_seat": asked.from_seat, "target": mask_text(asked.target)}
@@ -38,8 +29,8 @@ async def _told(trail: Trail, action: str, asked: TransferAsked) -> TransferOut:
     return TransferOut.model_validate(asked)
 
 
-Service = Annotated[TransferService, Depends(_service)]
-TheTrail = Annotated[Trail, Depends(_trail)]
+Service = Given[TransferService]
+TheTrail = Given[Trail]
 CallIdPath = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", examples=["pbx1:1795407499.12"])
 ]

@@ -20,13 +20,13 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, Conflict, Forbidden, NotFound, PbxUnavailable
 from callcenter.telephony.calls import open_talks
-from callcenter.telephony.domain.floor import Channel, Floor
+from callcenter.telephony.domain.floor import Channel, Floor, FloorView
 from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.ledger import TransferKind
 from callcenter.telephony.domain.seating import is_seat_extension
 from callcenter.telephony.domain.switch import Switch
 from callcenter.telephony.domain.transfer_target import TargetKind, dial_places
-from callcenter.telephony.pbx.switch import FloorView, consult_of
+from callcenter.telephony.pbx.switch import consult_of
 
 _log = logging.getLogger(__name__)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 
 from callcenter.people.citizens import CitizensOf
 from callcenter.platform.http.api import Config, Page, encode_cursor, error_body
+from callcenter.platform.http.given import Given
 from callcenter.platform.moments import Moment
 from callcenter.telephony.calls.audio_rows import VoiceMessageFilter
 from callcenter.telephony.domain.media import MediaKind, MediaStatus
@@ -29,12 +30,7 @@ PREFIX = "/api/voice-messages"
 router = APIRouter(prefix=PREFIX, tags=["voice messages"])
 
 
-def _service(request: Request) -> VoiceMessageService:
-    service: VoiceMessageService = request.app.state.voice_messages
-    return service
-
-
-Service = Annotated[VoiceMessageService, Depends(_service)]
+Service = Given[VoiceMessageService]
 
 _PAGE: dict[int | str, dict[str, Any]] = {
     200: answer("One page.", {"items": [VOICE_MESSAGE_EXAMPLE], "next": None})

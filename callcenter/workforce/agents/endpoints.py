@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, status
+from fastapi import APIRouter, Depends, Path, Query, status
 from pydantic import AwareDatetime
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput, Forbidden
 from callcenter.platform.http.api import Page, error_body
+from callcenter.platform.http.given import Given
 from callcenter.platform.moments import CityDay
 from callcenter.workforce.agents.break_reasons import BreakReasons
 from callcenter.workforce.agents.history import AgentHistory
@@ -35,21 +36,6 @@ INTERVALS_MAX = 5000
 """Of one answer: about a month of one agent's."""
 
 
-def _service(request: Request) -> AgentService:
-    service: AgentService = request.app.state.agents
-    return service
-
-
-def _reasons(request: Request) -> BreakReasons:
-    reasons: BreakReasons = request.app.state.break_reasons
-    return reasons
-
-
-def _history(request: Request) -> AgentHistory:
-    history: AgentHistory = request.app.state.agent_history
-    return history
-
-
 def _me(who: Who) -> int:
     if who.user_id is None:
         raise Forbidden(
@@ -58,9 +44,9 @@ def _me(who: Who) -> int:
     return who.user_id
 
 
-Service = Annotated[AgentService, Depends(_service)]
-Reasons = Annotated[BreakReasons, Depends(_reasons)]
-History = Annotated[AgentHistory, Depends(_history)]
+Service = Given[AgentService]
+Reasons = Given[BreakReasons]
+History = Given[AgentHistory]
 Me = Annotated[int, Depends(_me)]
 UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Day = Annotated[CityDay | None, Query(description="The city's day; today if left out.")]

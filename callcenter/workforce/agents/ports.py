@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from callcenter.telephony.domain.ids import Extension
-from callcenter.workforce.domain.agents import SeatSeen
+from callcenter.telephony.domain.seat_seen import SeatSeen
 
 
 @dataclass(frozen=True, slots=True)

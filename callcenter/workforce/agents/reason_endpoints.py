@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, status
+from fastapi import APIRouter, Path, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Page, error_body
+from callcenter.platform.http.given import Given
 from callcenter.workforce.agents.break_reasons import BreakReasons
 from callcenter.workforce.agents.schemas import ReasonIn, ReasonOut, ReasonPatch
 
 router = APIRouter(prefix="/api/break-reasons", tags=["agents"])
 
 
-def _reasons(request: Request) -> BreakReasons:
-    reasons: BreakReasons = request.app.state.break_reasons
-    return reasons
-
-
-Reasons = Annotated[BreakReasons, Depends(_reasons)]
+Reasons = Given[BreakReasons]
 Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["meal"])]
 
 _WRITE = [requires(Permission.AGENT_WRITE)]

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from callcenter.telephony.domain.ids import Extension, Uniqueid
-from callcenter.workforce.domain.agents import Activity, Agent, Break, Talk, WrapUp
+from callcenter.telephony.domain.seat_seen import Activity, Talk
+from callcenter.workforce.domain.agents import Agent, Break, WrapUp
 
 
 def encode(agent: Agent) -> str:

@@ -30,6 +30,7 @@ from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, Conflict, NotFound
 from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.domain.ledger import LedgerChanges
+from callcenter.telephony.domain.seat_seen import Activity, SeatSeen
 from callcenter.telephony.domain.seating import DesiredMember
 from callcenter.telephony.seats.service import SeatService
 from callcenter.workforce.agents import repository
@@ -37,13 +38,11 @@ from callcenter.workforce.agents.facts import fact_of, facts_in
 from callcenter.workforce.agents.ports import OneQueue, PbxSeats, People, Person, Queues
 from callcenter.workforce.agents.roll import Roll
 from callcenter.workforce.domain.agents import (
-    Activity,
     Agent,
     Command,
     LogIn,
     LogOut,
     Refusal,
-    SeatSeen,
     Tick,
     apply,
     refusal,

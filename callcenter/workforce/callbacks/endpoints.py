@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, status
+from fastapi import APIRouter, Depends, Path, Query, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.citizens import CitizensOf
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.platform.http.given import Given
 from callcenter.platform.moments import Moment
 from callcenter.workforce.callbacks.repository import TaskFilter
 from callcenter.workforce.callbacks.schemas import (
@@ -33,16 +34,11 @@ OWN = requires(Permission.CALLBACK_OWN)
 READ = requires(Permission.CALLBACK_READ)
 
 
-def _service(request: Request) -> CallbackService:
-    service: CallbackService = request.app.state.callbacks
-    return service
-
-
 def _agent(who: Who) -> Agent:
     return Agent(who.name, who.user_id)
 
 
-Service = Annotated[CallbackService, Depends(_service)]
+Service = Given[CallbackService]
 Me = Annotated[Agent, Depends(_agent)]
 TaskId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[17])]
 

@@ -15,12 +15,12 @@ from pydantic import (
     model_validator,
 )
 
-from callcenter.casework.domain.cases import NUMBER
 from callcenter.people.access.rights import present_actor
 from callcenter.people.domain.masking import mask_number
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.moments import Moment
 from callcenter.platform.texts import no_nul
+from callcenter.telephony.domain.ids import CASE_NUMBER
 from callcenter.workforce.callbacks.models import CallbackAttempt, CallbackTask
 from callcenter.workforce.callbacks.service import Dialled, Offer, TaskDetail
 from callcenter.workforce.domain.callbacks import (
@@ -73,7 +73,7 @@ DETAIL_EXAMPLE: dict[str, JsonValue] = {
 Note = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(no_nul)
 ]
-CaseNumber = Annotated[str, StringConstraints(pattern=f"^{NUMBER.pattern}$", max_length=20)]
+CaseNumber = Annotated[str, StringConstraints(pattern=f"^{CASE_NUMBER.pattern}$", max_length=20)]
 
 
 class TaskOut(BaseModel):

@@ -21,11 +21,12 @@ from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, Conflict, NotFound, PbxRefused, PbxUnavailable
-from callcenter.telephony.domain.floor import Floor
+from callcenter.telephony.domain.floor import FloorView
 from callcenter.telephony.domain.ids import CallId
 from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.domain.phone import normalise
 from callcenter.telephony.domain.transfer_target import allowed
+from callcenter.workforce.agents.sitting import Sitting
 from callcenter.workforce.callbacks import intake, repository
 from callcenter.workforce.callbacks.models import CallbackAttempt, CallbackTask
 from callcenter.workforce.callbacks.repository import QueueCount, TaskFilter
@@ -43,6 +44,7 @@ from callcenter.workforce.domain.callbacks import (
     refuse_taking,
 )
 from callcenter.workforce.domain.callbacks import CallbackTask as Rules
+from callcenter.workforce.ports import CaseLookup
 
 _log = logging.getLogger(__name__)
 
@@ -56,34 +58,6 @@ class Dialler(Protocol):
 
     async def dial(self, call: CallId, seat: str, number: str, case: str) -> None:
         """Ring `seat`, then `number`, about `case` if there is one."""
-        ...
-
-
-class FloorView(Protocol):
-    """What is asked of `asterisk.live.LiveFloor`."""
-
-    @property
-    def floor(self) -> Floor | None:
-        """The floor now; None while there is no link."""
-
-
-class SeatOfAgent(Protocol):
-    """What is asked of the agents."""
-
-    async def seat_of(self, user_id: int) -> str | None:
-        """The seat that the user is logged in to, or None."""
-        ...
-
-    async def is_busy(self, user_id: int) -> bool:
-        """Whether the user works on a call now: it rings, is talked or wrapped up."""
-        ...
-
-
-class CaseLookup(Protocol):
-    """What is asked of the cases."""
-
-    async def get(self, number: str) -> object:
-        """One case; `NotFound`."""
         ...
 
 
@@ -133,7 +107,7 @@ class CallbackService:
         dialler: Dialler,
         live: FloorView,
         *,
-        seats: SeatOfAgent | None = None,
+        seats: Sitting | None = None,
         cases: CaseLookup | None = None,
         publish: Callable[[Change], None] = lambda _change: None,
         clock: Clock = utc_now,

@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from callcenter.telephony.domain.ids import Extension, Uniqueid, uniqueid_key
+from callcenter.telephony.domain.seat_seen import Activity, SeatSeen, Talk
 
 RING_NO_ANSWER = "ring_no_answer"
 """The reason of the break that the machine itself sets after calls that were left ringing."""
@@ -60,15 +61,6 @@ class AgentState(StrEnum):
 _BUSY = frozenset({AgentState.RINGING, AgentState.TALKING, AgentState.HOLD, AgentState.WRAP_UP})
 
 
-class Activity(StrEnum):
-    """What the phone does."""
-
-    IDLE = "idle"
-    RINGING = "ringing"
-    TALKING = "talking"
-    HOLD = "hold"
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What an administrator sets."""
@@ -83,15 +75,6 @@ class Rules:
     def wrap_up(self, queue: str) -> timedelta:
         """After a talk out of `queue`; '' if it is not known."""
         return timedelta(seconds=self.wrap_up_of.get(queue, self.wrap_up_seconds))
-
-
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """A leg of the seat that talks (or talked) with somebody outside."""
-
-    leg: Uniqueid
-    queue: str
-    """Where the caller waited, '' if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +145,6 @@ class EndWrapUp:
 
 
 Command = LogIn | LogOut | BeReady | TakeBreak | EndWrapUp
-
-
-@dataclass(frozen=True, slots=True)
-class SeatSeen:
-    """The live floor's whole picture of the seat."""
-
-    reachable: bool
-    activity: Activity
-    legs: frozenset[Uniqueid] = frozenset()
-    """Every leg that the seat has."""
-    talks: tuple[Talk, ...] = ()
-    """Those that are with somebody outside."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
 from callcenter.people.access.rights import requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
+from callcenter.platform.http.given import Given
 from callcenter.workforce.domain.staffing import HALF_HOUR_SECONDS, Demand
 from callcenter.workforce.forecast.schemas import ForecastOut, ReckonedOut
 from callcenter.workforce.forecast.service import ForecastService, TargetWanted, Wanted
@@ -45,11 +46,6 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _service(request: Request) -> ForecastService:
-    service: ForecastService = request.app.state.forecast
-    return service
-
-
 def _target(
     within_seconds: Annotated[
         float | None,
@@ -72,7 +68,7 @@ def _target(
     return TargetWanted(within_seconds, within_share, connect_share)
 
 
-ForecastMade = Annotated[ForecastService, Depends(_service)]
+ForecastMade = Given[ForecastService]
 TargetAsked = Annotated[TargetWanted, Depends(_target)]
 Patience = Annotated[
     float | None,

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from callcenter.insight.reports.service import day_span
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
 from callcenter.telephony.calls.day_rows import (
@@ -25,6 +24,7 @@ from callcenter.telephony.calls.day_rows import (
 )
 from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.workforce.domain.figures import DayBook, DayFigures, OpenCall, Thresholds
+from callcenter.workforce.figures.measure import day_span
 
 
 class LiveBook:

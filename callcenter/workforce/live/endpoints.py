@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sse_starlette.sse import EventSourceResponse
 
-from callcenter.insight.reports.schemas import FIGURES_EXAMPLE
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
+from callcenter.platform.http.given import Given
+from callcenter.workforce.figures.schemas import FIGURES_EXAMPLE
 from callcenter.workforce.live.service import LiveService
 from callcenter.workforce.live.view import Sight
 
@@ -94,16 +95,11 @@ class SnapshotOut(BaseModel):
     )
 
 
-def _service(request: Request) -> LiveService:
-    service: LiveService = request.app.state.floor_view
-    return service
-
-
 def _sight(who: Who) -> Sight:
     return Sight(who.may(Permission.NUMBER_SEE), who.may(Permission.CASE_CONFIDENTIAL))
 
 
-Service = Annotated[LiveService, Depends(_service)]
+Service = Given[LiveService]
 Seen = Annotated[Sight, Depends(_sight)]
 
 

@@ -25,13 +25,13 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from callcenter.insight.reports.schemas import DayOut
-from callcenter.insight.reports.service import ThresholdsNow, no_thresholds
 from callcenter.platform.broadcast import Broadcast, Change, Lagged
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
-from callcenter.telephony.domain.floor import Floor
+from callcenter.telephony.domain.floor import Floor, FloorView
 from callcenter.telephony.domain.ledger import LedgerChanges
+from callcenter.workforce.figures.measure import OpenCallbacks, ThresholdsNow, no_thresholds
+from callcenter.workforce.figures.schemas import DayOut
 from callcenter.workforce.live import repository
 from callcenter.workforce.live.book import LiveBook
 from callcenter.workforce.live.clocks import SeatClocks
@@ -39,8 +39,6 @@ from callcenter.workforce.live.frames import Frame, Ring, Snapshot
 from callcenter.workforce.live.ports import (
     AgentItems,
     ConfidentialCalls,
-    FloorView,
-    OpenCallbacks,
     no_agents,
     none_confidential,
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, status
+from fastapi import APIRouter, Path, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
+from callcenter.platform.http.given import Given
 from callcenter.workforce.opening.schemas import (
     CalendarBody,
     HolidayRuleBody,
@@ -24,12 +25,7 @@ _READ = [requires(Permission.OPENING_READ)]
 _WRITE = [requires(Permission.OPENING_WRITE)]
 
 
-def _service(request: Request) -> OpeningService:
-    service: OpeningService = request.app.state.opening
-    return service
-
-
-Service = Annotated[OpeningService, Depends(_service)]
+Service = Given[OpeningService]
 PeriodId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 _OVERLAP: dict[int | str, dict[str, Any]] = {

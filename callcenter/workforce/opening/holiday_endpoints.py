@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, status
+from fastapi import APIRouter, Path, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
+from callcenter.platform.http.given import Given
 from callcenter.workforce.opening.holiday_schemas import (
     DayBody,
     DayOut,
@@ -25,12 +26,7 @@ _READ = [requires(Permission.OPENING_READ)]
 _WRITE = [requires(Permission.OPENING_WRITE)]
 
 
-def _service(request: Request) -> WorkdayService:
-    service: WorkdayService = request.app.state.workdays
-    return service
-
-
-Service = Annotated[WorkdayService, Depends(_service)]
+Service = Given[WorkdayService]
 Year = Annotated[int, Path(description="2004 … 2100.")]
 
 _BAD: dict[int | str, dict[str, Any]] = {

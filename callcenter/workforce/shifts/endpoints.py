@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, status
+from fastapi import APIRouter, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
+from callcenter.platform.http.given import Given
 from callcenter.workforce.shifts.attendance import AttendanceService
 from callcenter.workforce.shifts.attendance_schemas import ShiftsNowOut
 from callcenter.workforce.shifts.common import Id, problem
@@ -21,18 +22,8 @@ _OWN = [requires(Permission.SHIFT_OWN)]
 _WRITE = [requires(Permission.SHIFT_WRITE)]
 
 
-def _patterns(request: Request) -> PatternService:
-    service: PatternService = request.app.state.shift_patterns
-    return service
-
-
-def _attendance(request: Request) -> AttendanceService:
-    service: AttendanceService = request.app.state.attendance
-    return service
-
-
-Patterns = Annotated[PatternService, Depends(_patterns)]
-AttendanceNow = Annotated[AttendanceService, Depends(_attendance)]
+Patterns = Given[PatternService]
+AttendanceNow = Given[AttendanceService]
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     404: problem("No such shift.", "shift_not_found", "there is no shift 3"),

@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Protocol, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request, status
+from fastapi import APIRouter, Depends, Query, status
 from pydantic import BaseModel
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Config, Page, encode_cursor
+from callcenter.platform.http.given import Given
 from callcenter.workforce.domain.requests import RequestState, RequestStep
 from callcenter.workforce.shifts.common import Cursor, Id, Limit, Me, before_id, problem
 from callcenter.workforce.shifts.request_schemas import (
@@ -60,8 +61,8 @@ Form = Callable[[RowT, Mapping[int, str]], OutT]
 class Desk:
     """Shows requests, one by one and page by page."""
 
-    def __init__(self, request: Request) -> None:
-        self._shifts: ShiftService = request.app.state.shifts
+    def __init__(self, shifts: Given[ShiftService]) -> None:
+        self._shifts = shifts
 
     async def one(self, form: Form[RowT, OutT], row: RowT) -> OutT:
         """A request."""
@@ -86,12 +87,7 @@ class Place:
         self.limit = min(limit, config.page_size_max)
 
 
-def _requests(request: Request) -> RequestService:
-    service: RequestService = request.app.state.shift_requests
-    return service
-
-
-Requests = Annotated[RequestService, Depends(_requests)]
+Requests = Given[RequestService]
 AtDesk = Annotated[Desk, Depends()]
 At = Annotated[Place, Depends()]
 State = Annotated[RequestState | None, Query(description="Only those that stand so.")]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response, status
+from fastapi import APIRouter, Body, Path, Query, Response, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
+from callcenter.platform.http.given import Given
 from callcenter.workforce.shifts import csv_file
 from callcenter.workforce.shifts.attendance import AttendanceService
 from callcenter.workforce.shifts.attendance_schemas import AttendedOut
@@ -43,42 +44,12 @@ _OWN = [requires(Permission.SHIFT_OWN)]
 _WRITE = [requires(Permission.SHIFT_WRITE)]
 
 
-def _shifts(request: Request) -> ShiftService:
-    service: ShiftService = request.app.state.shifts
-    return service
-
-
-def _changes(request: Request) -> RotaChanges:
-    service: RotaChanges = request.app.state.rota_changes
-    return service
-
-
-def _patterns(request: Request) -> PatternService:
-    service: PatternService = request.app.state.shift_patterns
-    return service
-
-
-def _attendance(request: Request) -> AttendanceService:
-    service: AttendanceService = request.app.state.attendance
-    return service
-
-
-def _importer(request: Request) -> RotaImport:
-    service: RotaImport = request.app.state.rota_import
-    return service
-
-
-def _feeds(request: Request) -> FeedService:
-    service: FeedService = request.app.state.rota_feeds
-    return service
-
-
-Shifts = Annotated[ShiftService, Depends(_shifts)]
-Changes = Annotated[RotaChanges, Depends(_changes)]
-Patterns = Annotated[PatternService, Depends(_patterns)]
-Attendances = Annotated[AttendanceService, Depends(_attendance)]
-Importer = Annotated[RotaImport, Depends(_importer)]
-Feeds = Annotated[FeedService, Depends(_feeds)]
+Shifts = Given[ShiftService]
+Changes = Given[RotaChanges]
+Patterns = Given[PatternService]
+Attendances = Given[AttendanceService]
+Importer = Given[RotaImport]
+Feeds = Given[FeedService]
 UserFilter = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Only this person.")]
 
 _RANGE: dict[int | str, dict[str, Any]] = {

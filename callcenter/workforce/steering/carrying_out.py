@@ -21,11 +21,12 @@ from callcenter.platform.errors import (
     NotFound,
     PbxUnavailable,
 )
-from callcenter.telephony.domain.floor import Floor
+from callcenter.telephony.domain.floor import Floor, FloorView
 from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.domain.seating import is_seat_extension
 from callcenter.telephony.domain.steering import Refusal
-from callcenter.workforce.steering.ports import FloorView, Notes, SeatOfAgent
+from callcenter.workforce.agents.sitting import Sitting
+from callcenter.workforce.steering.ports import Notes
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ class CarryingOut:
     """Shared by the supervisors' and the operators' commands, so that both wait for each other."""
 
     def __init__(
-        self, live: FloorView, seats: SeatOfAgent, trail: Notes, *, node: str, first_seat: int
+        self, live: FloorView, seats: Sitting, trail: Notes, *, node: str, first_seat: int
     ) -> None:
         self._live = live
         self._seats = seats

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, status
+from fastapi import APIRouter, Path, Query, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
+from callcenter.platform.http.given import Given
 from callcenter.workforce.steering.line_service import LineService
 from callcenter.workforce.steering.schemas import (
     AnnouncementIn,
@@ -29,18 +30,8 @@ router = APIRouter(
 )
 
 
-def _service(request: Request) -> SupervisorService:
-    service: SupervisorService = request.app.state.steering
-    return service
-
-
-def _line(request: Request) -> LineService:
-    service: LineService = request.app.state.line
-    return service
-
-
-Service = Annotated[SupervisorService, Depends(_service)]
-Line = Annotated[LineService, Depends(_line)]
+Service = Given[SupervisorService]
+Line = Given[LineService]
 CallIdPath = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", examples=["pbx1:1795407499.12"])
 ]

@@ -17,9 +17,10 @@ from callcenter.platform.broadcast import Change
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import CallcenterError, PbxRefused, PbxTimeout, PbxUnavailable
+from callcenter.telephony.domain.floor import FloorView
 from callcenter.telephony.domain.steering import LineState
 from callcenter.workforce.steering import repository
-from callcenter.workforce.steering.ports import FloorView, PbxLine
+from callcenter.workforce.steering.ports import PbxLine
 
 _log = logging.getLogger(__name__)
 

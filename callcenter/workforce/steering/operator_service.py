@@ -30,8 +30,9 @@ from callcenter.telephony.domain.steering import (
     talk_of_seat,
 )
 from callcenter.telephony.domain.transfer_target import TargetKind, dial_places
+from callcenter.workforce.ports import CaseLookup
 from callcenter.workforce.steering.carrying_out import CarryingOut, NotGiven, allowed
-from callcenter.workforce.steering.ports import Cases, Pbx
+from callcenter.workforce.steering.ports import Pbx
 from callcenter.workforce.steering.supervisor_service import id_of
 
 
@@ -80,7 +81,7 @@ class OperatorService:
     """
 
     def __init__(
-        self, carrying_out: CarryingOut, pbx: Pbx, cases: Cases, settings: Settings
+        self, carrying_out: CarryingOut, pbx: Pbx, cases: CaseLookup, settings: Settings
     ) -> None:
         self._do = carrying_out
         self._pbx = pbx

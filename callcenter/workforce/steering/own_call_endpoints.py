@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, status
+from fastapi import APIRouter, Query, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
+from callcenter.platform.http.given import Given
 from callcenter.workforce.steering.endpoints import PBX, error
 from callcenter.workforce.steering.operator_service import OperatorService
 from callcenter.workforce.steering.schemas import (
@@ -24,12 +25,7 @@ router = APIRouter(
 )
 
 
-def _service(request: Request) -> OperatorService:
-    service: OperatorService = request.app.state.own_call
-    return service
-
-
-Service = Annotated[OperatorService, Depends(_service)]
+Service = Given[OperatorService]
 
 
 def _responses(*codes: str) -> dict[int | str, dict[str, Any]]:

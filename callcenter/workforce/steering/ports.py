@@ -6,17 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from callcenter.people.trail.service import Entry
-from callcenter.telephony.domain.floor import Floor, WaitingCaller
-from callcenter.telephony.domain.ids import Extension, Uniqueid
+from callcenter.telephony.domain.floor import WaitingCaller
+from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.steering import LineState, Place, SpyMode, Talk
-
-
-class FloorView(Protocol):
-    """What is asked of `asterisk.live.LiveFloor`."""
-
-    @property
-    def floor(self) -> Floor | None:
-        """The floor now; None while there is no link."""
 
 
 class Pbx(Protocol):
@@ -48,31 +40,11 @@ class PbxLine(Protocol):
     async def withdraw(self, caller: WaitingCaller) -> bool: ...
 
 
-class SeatOfAgent(Protocol):
-    """Who sits where."""
-
-    async def seat_of(self, user_id: int) -> str | None:
-        """The seat that the user is logged in to."""
-        ...
-
-    def at(self, seat: Extension) -> int | None:
-        """Who is logged in at `seat`."""
-        ...
-
-
 class Calls(Protocol):
     """The calls' service."""
 
     async def get(self, call_id: str) -> Any:
         """One call; `NotFound` ``call_not_found``."""
-        ...
-
-
-class Cases(Protocol):
-    """The cases' service."""
-
-    async def get(self, number: str) -> Any:
-        """One case; `NotFound` ``case_not_found``."""
         ...
 
 

@@ -6,16 +6,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from fastapi import FastAPI
 
 from callcenter.app import create_app
 from callcenter.people.domain.permissions import Role
+from callcenter.people.tokens.service import TokenService
+from callcenter.people.users.service import UserService
 from callcenter.platform.config import Settings
 from callcenter.platform.db.migrate import upgrade_async
+from callcenter.platform.http.given import shelf_of
 from callcenter.platform.secrets import Secrets
+
+T = TypeVar("T")
 
 NOBODY_LISTENS = 1
 """A port at which no PBX and no AGI server is."""
@@ -30,6 +35,10 @@ class Service:
     settings: Settings
     secrets: Secrets
 
+    def get(self, kind: type[T]) -> T:
+        """The running service of this type."""
+        return shelf_of(self.app).take(kind)
+
     def browser(self, address: str = "192.0.2.1", **headers: str) -> httpx.AsyncClient:
         """A fresh browser at `address`; it keeps its cookies."""
         transport = httpx.ASGITransport(
@@ -40,12 +49,12 @@ class Service:
     async def machine(self, *roles: Role) -> httpx.AsyncClient:
         """A client with a token of `roles`."""
         name = "-".join(sorted(roles))
-        token = await self.app.state.tokens.create(name, roles)
+        token = await self.get(TokenService).create(name, roles)
         return self.browser(Authorization=f"Bearer {token}")
 
     async def person(self, login: str, *roles: Role, address: str = "192.0.2.1") -> Browser:
         """A person who has logged in and has chosen the password `GOOD`."""
-        made = await self.app.state.users.create(
+        made = await self.get(UserService).create(
             login, name=login.title(), roles=frozenset(roles), actor="test"
         )
         browser = Browser(self.browser(address), login)

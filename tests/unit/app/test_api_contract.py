@@ -19,8 +19,10 @@ from hypothesis import settings as hypothesis_settings
 from schemathesis import checks
 
 from callcenter.app import create_app
+from callcenter.people.tokens.service import TokenService
 from callcenter.platform.config import Settings
 from callcenter.platform.db.migrate import upgrade_async
+from callcenter.platform.http.given import shelf_of
 from callcenter.platform.secrets import Secrets
 
 NOBODY_LISTENS = 1
@@ -46,7 +48,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await upgrade_async(settings.db_url)
             await super().startup(sockets)
-            tokens.append(await app.state.tokens.create("contract"))
+            tokens.append(await shelf_of(app).take(TokenService).create("contract"))
             began.set()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -17,7 +17,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from callcenter.casework.cases.service import CaseService
 from callcenter.people.domain.permissions import ROLE_PERMISSIONS, Permission, Role
+from callcenter.platform.db.engine import Database
 from callcenter.telephony.calls.repository import write_changes
 from callcenter.telephony.domain.ledger import (
     CallRow,
@@ -36,6 +38,8 @@ from callcenter.telephony.domain.ledger import (
     VisitEnd,
     VoiceMessageRow,
 )
+from callcenter.telephony.recordings.service import MediaService
+from callcenter.workforce.callbacks.service import CallbackService
 from tests.unit.app.running import Service, service
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
@@ -178,10 +182,13 @@ KEY_SETS = [
 @pytest.fixture
 async def hotline(tmp_path: Path) -> AsyncIterator[Hotline]:
     async with service(tmp_path) as running:
-        state = running.app.state
-        async with state.database.writing() as session:
+        async with running.get(Database).writing() as session:
             await write_changes(session, LEDGER)
-            for listener in (state.cases, state.media, state.callbacks):
+            for listener in (
+                running.get(CaseService),
+                running.get(MediaService),
+                running.get(CallbackService),
+            ):
                 await listener.on_ledger(session, LEDGER)
         admin = await running.machine(Role.ADMIN)
         body = {"version": 1, "contact_number": CONTACT}

@@ -13,12 +13,13 @@ from fastapi import APIRouter, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from callcenter.app import _OPEN_ROUTERS, _ROUTERS, create_app
+from callcenter.app import ROUTERS, create_app
 from callcenter.people.access.actor import Actor
 from callcenter.people.access.rights import OPEN_PATHS, Open, Requires
 from callcenter.people.domain.permissions import ROLE_PERMISSIONS, Permission, Role
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import Conflict
+from callcenter.platform.http.given import NotWired, Shelf, Take, shelf_of
 from callcenter.platform.secrets import Secrets
 from tests.unit.app.running import Service, service
 
@@ -48,7 +49,12 @@ def endpoints() -> list[Endpoint]:
             elif (context := getattr(route, "include_context", None)) is not None:
                 yield from walk(context.included_router, prefix + context.prefix)
 
-    return [endpoint for router in (*_ROUTERS, *_OPEN_ROUTERS) for endpoint in walk(router, "")]
+    return [
+        endpoint
+        for routers in ROUTERS
+        for router in (*routers.guarded, *routers.open)
+        for endpoint in walk(router, "")
+    ]
 
 
 def marks(route: APIRoute) -> list[Requires | Open]:
@@ -90,10 +96,33 @@ def test_no_path_is_open_that_has_no_route() -> None:
     assert {endpoint.path for endpoint in endpoints()} >= OPEN_PATHS
 
 
+def test_a_thing_is_on_the_shelf_once() -> None:
+    shelf = Shelf()
+    shelf.put("a text")
+    with pytest.raises(ValueError, match="str"):
+        shelf.put("another")
+    with pytest.raises(NotWired, match="int"):
+        shelf.take(int)
+
+
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Service]:
     async with service(tmp_path) as made:
         yield made
+
+
+async def test_what_endpoints_ask_for_is_wired(running: Service) -> None:
+    def taken(dependant: Dependant) -> Iterator[type[Any]]:
+        for inner in dependant.dependencies:
+            if isinstance(inner.call, Take):
+                yield inner.call.kind
+            yield from taken(inner)
+
+    routes = [endpoint.route for endpoint in endpoints()]
+    routes += [route for route in running.app.routes if isinstance(route, APIRoute)]
+    kinds = {kind for route in routes for kind in taken(route.dependant)}
+    assert len(kinds) > 25
+    assert [kind for kind in kinds if kind not in shelf_of(running.app)] == []
 
 
 async def test_every_role_gets_through_the_doors_of_its_permissions_and_no_other(

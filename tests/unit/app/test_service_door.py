@@ -12,9 +12,12 @@ import pytest
 from fastapi import FastAPI
 
 from callcenter.app import create_app
+from callcenter.casework.cases.service import CaseService
 from callcenter.people.access.rights import OPEN_PATHS
+from callcenter.people.tokens.service import TokenService
 from callcenter.platform.config import Settings
 from callcenter.platform.db.migrate import upgrade_async
+from callcenter.platform.http.given import shelf_of
 from callcenter.platform.secrets import Secrets
 
 NOBODY_LISTENS = 1
@@ -48,7 +51,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     app = create_app(settings, Secrets.make())
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        token = await app.state.tokens.create("test")
+        token = await shelf_of(app).take(TokenService).create("test")
         async with httpx.AsyncClient(
             transport=transport,
             base_url="http://service",
@@ -92,7 +95,7 @@ async def test_what_is_no_token_does_not_get_in(running: Running, header: str) -
 
 
 async def test_the_name_of_a_token_is_the_actor(running: Running) -> None:
-    token = await running.app.state.tokens.create("小李 desk.3")
+    token = await shelf_of(running.app).take(TokenService).create("小李 desk.3")
     body = {"number": "13800138000", "reason": "x"}
     headers = {"Authorization": f"bearer {token}"}
     answer = await running.client.post("/api/blocklist", json=body, headers=headers)
@@ -140,7 +143,7 @@ async def test_a_fault_of_ours_leaves_in_the_one_shape_and_says_nothing(
     def fail(*_args: Any, **_kwargs: Any) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(running.app.state.cases, "page", fail)
+    monkeypatch.setattr(shelf_of(running.app).take(CaseService), "page", fail)
     answer = await running.client.get("/api/cases")
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "internal_error"

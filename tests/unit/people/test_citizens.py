@@ -12,11 +12,14 @@ import httpx
 import pytest
 
 from callcenter.app import create_app
+from callcenter.casework.cases.service import CaseService
 from callcenter.people.citizens import AboutCitizen
 from callcenter.people.domain.masking import NAME_FIELDS, NUMBER_FIELDS
 from callcenter.people.domain.permissions import ROLE_PERMISSIONS, Permission, Role
 from callcenter.people.trail.repository import TrailFilter
+from callcenter.people.trail.service import Trail
 from callcenter.platform.config import Settings
+from callcenter.platform.db.engine import Database
 from callcenter.platform.secrets import Secrets
 from callcenter.telephony.calls.models import Call, Recording, VoiceMessage
 from callcenter.telephony.domain.ledger import (
@@ -27,6 +30,7 @@ from callcenter.telephony.domain.ledger import (
     RecordingRow,
     VoiceMessageRow,
 )
+from callcenter.telephony.recordings.service import MediaService
 from tests.unit.app.running import Service, code, service
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
@@ -62,7 +66,7 @@ class Desk:
 
     async def noted(self, actor: str, action: str) -> list[str]:
         wanted = TrailFilter(actor=actor, action=action)
-        found = await self.running.app.state.trail.page(wanted, before=None, limit=100)
+        found = await self.running.get(Trail).page(wanted, before=None, limit=100)
         return [one.subject for one in reversed(found)]
 
 
@@ -82,16 +86,15 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         id=MESSAGE, call_id=CALL, path="a.wav", reason="closed", started_at=NOON, ended_at=NOON
     )
     async with service(tmp_path) as running:
-        state = running.app.state
-        async with state.database.writing() as session:
+        async with running.get(Database).writing() as session:
             session.add(Call(**{name: getattr(row, name) for name in CallRow.__slots__}))
             for table, part in ((Recording, recording), (VoiceMessage, message)):
                 session.add(table(**{name: getattr(part, name) for name in part.__slots__}))
             changes = LedgerChanges(
                 calls=(row,), recordings=(recording,), voice_messages=(message,)
             )
-            await state.cases.on_ledger(session, changes)
-            await state.media.on_ledger(session, changes)
+            await running.get(CaseService).on_ledger(session, changes)
+            await running.get(MediaService).on_ledger(session, changes)
         made = Desk(running, await running.machine(Role.ADMIN))
         answer = await made.edit(
             made.admin, contact_number=CONTACT, citizen_name=NAME, address=ADDRESS
@@ -223,11 +226,11 @@ async def test_who_was_shown_a_whole_number_is_noted(desk: Desk) -> None:
     trail = (await desk.admin.get("/api/trail", params={"limit": 200})).text
     for secret in SECRETS:
         assert secret not in trail
-    assert (await desk.running.app.state.trail.verify()).problem is None
+    assert (await desk.running.get(Trail).verify()).problem is None
 
 
 async def test_of_a_call_that_we_made_the_called_one_is_the_citizen(desk: Desk) -> None:
-    async with desk.running.app.state.database.writing() as session:
+    async with desk.running.get(Database).writing() as session:
         session.add(
             Call(
                 id="pbx1:18.1", node="pbx1", linkedid="18.1", direction="outbound",

@@ -12,8 +12,10 @@ from starlette.types import Message, Receive, Scope, Send
 from callcenter.people.access.actor import Actor, present_actor
 from callcenter.people.domain.permissions import Role
 from callcenter.people.gate import Gate
-from callcenter.people.users.sessions import Session, csrf_of
+from callcenter.people.tokens.service import TokenService
+from callcenter.people.users.sessions import Session, SessionService, csrf_of
 from callcenter.platform.config import Settings
+from callcenter.platform.http.given import Shelf
 from tests.unit.asking import person
 
 COOKIE = "the-cookie"
@@ -29,6 +31,13 @@ class Tokens:
 class Sessions:
     async def check(self, cookie: str) -> Session | None:
         return SESSION if cookie == COOKIE else None
+
+
+def keepers() -> Shelf:
+    shelf = Shelf()
+    shelf.put_as(TokenService, Tokens())
+    shelf.put_as(SessionService, Sessions())
+    return shelf
 
 
 async def knock(
@@ -57,7 +66,7 @@ async def knock(
         "path": path,
         "client": ("192.0.2.9", 4711),
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in named.items()],
-        "app": SimpleNamespace(state=SimpleNamespace(tokens=Tokens(), sessions=Sessions())),
+        "app": SimpleNamespace(state=SimpleNamespace(shelf=keepers())),
     }
     await gate(scope, receive, send)
     assert present_actor() is None

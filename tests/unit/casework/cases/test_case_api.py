@@ -22,6 +22,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.calls.models import Call
 from callcenter.telephony.domain.ledger import CallRow, Direction, LedgerChanges, Outcome
 from tests.unit.asking import let_in
@@ -96,17 +97,16 @@ class Desk:
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     settings = Settings(home=tmp_path)
     await upgrade_async(settings.db_url)
-    database, shelf = Database(settings.db_url), Shelf()
+    database, audio = Database(settings.db_url), Shelf()
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(router)
-    cases = CaseService(database, settings, media=shelf)
-    app.state.database, app.state.settings = database, settings
-    app.state.cases, app.state.broadcast = cases, Broadcast()
+    cases = CaseService(database, settings, media=audio)
+    shelf_of(app).put(database, settings, cases, Broadcast())
     let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
-        yield Desk(client, database, cases, shelf)
+        yield Desk(client, database, cases, audio)
     await database.close()
 
 

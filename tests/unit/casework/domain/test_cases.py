@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcenter.casework.domain.cases import NUMBER, case_day, case_number
+from callcenter.casework.domain.cases import case_day, case_number
+from callcenter.telephony.domain.ids import CASE_NUMBER
 
 CITY = ZoneInfo("Asia/Shanghai")
 DAYS = st.dates(date(2000, 1, 1), date(2999, 12, 31))
@@ -18,7 +19,7 @@ COUNTS = st.integers(1, 10**11 - 1)
 @given(DAYS, COUNTS)
 def test_a_number_tells_its_day_and_its_count(day: date, count: int) -> None:
     number = case_number(day, count)
-    assert NUMBER.fullmatch(number)
+    assert CASE_NUMBER.fullmatch(number)
     head, _, tail = number.partition("-")
     assert (datetime.strptime(f"{head}+0800", "%Y%m%d%z").date(), int(tail)) == (day, count)
 

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
 from callcenter.insight.reports.endpoints import router
-from callcenter.insight.reports.schemas import DayOut
-from callcenter.insight.reports.service import ReportService, day_span
+from callcenter.insight.reports.service import ReportService
 from callcenter.people.access.rights import Actor
 from callcenter.people.domain.permissions import Role, permissions_of
 from callcenter.platform.db.base import Base
 from callcenter.platform.db.engine import Database
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.calls import repository as ledger
 from callcenter.telephony.calls.models import (
     Call,
@@ -38,6 +38,8 @@ from callcenter.telephony.calls.models import (
 )
 from callcenter.telephony.domain.ledger import LedgerChanges, QueueVisitRow, VisitEnd
 from callcenter.workforce.domain.figures import Thresholds
+from callcenter.workforce.figures.measure import day_span
+from callcenter.workforce.figures.schemas import DayOut
 from callcenter.workforce.live.models import SeatClockRow
 from callcenter.workforce.live.service import LiveService
 from tests.unit.insight.reports.ledgers import DAY, MIDNIGHT, ZONE, Step, call_row, told_ledgers
@@ -245,8 +247,10 @@ async def client(database: Database, *roles: Role) -> AsyncIterator[httpx.AsyncC
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(router)
-    app.state.reports = ReportService(
-        database, "Asia/Shanghai", Neighbours(), lambda: MIDNIGHT + timedelta(hours=1)
+    shelf_of(app).put(
+        ReportService(
+            database, "Asia/Shanghai", Neighbours(), lambda: MIDNIGHT + timedelta(hours=1)
+        )
     )
     who = Actor("chen", permissions_of(roles))
 

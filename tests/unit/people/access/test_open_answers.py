@@ -20,9 +20,11 @@ from callcenter.people.domain.permissions import Role
 from callcenter.people.gate import Gate
 from callcenter.people.tokens.service import TokenService
 from callcenter.people.users.models import UserSession
-from callcenter.people.users.sessions import Session
+from callcenter.people.users.sessions import Session, SessionService
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.http.given import Shelf
+from callcenter.workforce.live.service import LiveService
 from tests.unit.app.running import GOOD, Browser, Service, service
 from tests.unit.asking import person
 
@@ -144,11 +146,19 @@ async def left_idle(running: Service, user_id: int) -> None:
 
 async def _dated(running: Service, user_id: int, **moments: datetime) -> None:
     """Nobody in the service is told, as when the time has come or another process did it."""
-    database: Database = running.app.state.database
+    database: Database = running.get(Database)
     async with database.writing() as session:
         await session.execute(
             update(UserSession).where(UserSession.user_id == user_id).values(**moments)
         )
+
+
+def kept(keeper: object, answers: OpenAnswers) -> Shelf:
+    """What the gate asks: `keeper` for sessions."""
+    shelf = Shelf()
+    shelf.put(answers)
+    shelf.put_as(SessionService, keeper)
+    return shelf
 
 
 @pytest.mark.parametrize(
@@ -167,7 +177,7 @@ async def test_a_stream_ends_with_its_session(
         await mine.ends()
         assert not theirs.over.is_set()
     # It was ended, and the count of watchers knows.
-    assert running.app.state.floor_view.watchers == 0
+    assert running.get(LiveService).watchers == 0
 
 
 async def test_a_stream_ends_as_its_browser_logs_out_and_only_that_one(running: Service) -> None:
@@ -195,7 +205,7 @@ async def test_a_stream_goes_on_while_nothing_changes_and_keeps_no_session_alive
         # Not what he may do.
         await admin.patch(f"/api/users/{user_id}", json={"name": "李娜娜"})
         await stream.goes_on()
-    database: Database = running.app.state.database
+    database: Database = running.get(Database)
     async with database.reading() as session:
         seen = await session.scalars(
             select(UserSession.seen_at).where(UserSession.user_id == user_id)
@@ -205,12 +215,12 @@ async def test_a_stream_goes_on_while_nothing_changes_and_keeps_no_session_alive
 
 @pytest.mark.parametrize("here", [True, False])
 async def test_a_machines_stream_ends_with_its_token(running: Service, here: bool) -> None:
-    token = await running.app.state.tokens.create("wall", [Role.ANALYST])
+    token = await running.get(TokenService).create("wall", [Role.ANALYST])
     async with watching(running, authorization=f"Bearer {token}") as stream:
         await stream.first()
         # From the command line it is another process that revokes.
         tokens: TokenService = (
-            running.app.state.tokens if here else TokenService(running.app.state.database)
+            running.get(TokenService) if here else TokenService(running.get(Database))
         )
         await tokens.revoke("wall")
         await stream.ends()
@@ -262,7 +272,7 @@ async def ended(
         return {}
 
     answers = OpenAnswers()
-    state = SimpleNamespace(sessions=Keeper(), open_answers=answers)
+    state = SimpleNamespace(shelf=kept(Keeper(), answers))
     scope = {
         "type": kind, "method": "GET", "path": "/api/recordings/1/audio",
         "headers": [(b"cookie", b"callcenter_session=x"), (b"origin", b"http://service"),
@@ -314,7 +324,7 @@ async def test_a_time_out_of_the_service_itself_stays_one() -> None:
     async def service(_scope: Any, _receive: Any, _send: Any) -> None:
         raise TimeoutError("of the service")
 
-    state = SimpleNamespace(sessions=Keeper(), open_answers=OpenAnswers())
+    state = SimpleNamespace(shelf=kept(Keeper(), OpenAnswers()))
     scope = {
         "type": "http", "method": "GET", "path": "/api/cases",
         "headers": [(b"cookie", b"callcenter_session=x")],

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from callcenter.people.domain.permissions import Role
 from callcenter.people.trail import repository
 from callcenter.people.trail.repository import TrailFilter
+from callcenter.people.trail.service import Trail
 from tests.unit.app.running import Service, service
 
 CHANGES: list[tuple[str, str, Any, str, str]] = [
@@ -44,15 +45,15 @@ async def running(tmp_path: Path) -> AsyncIterator[Service]:
 async def test_each_change_leaves_one_entry_that_names_who_and_what(running: Service) -> None:
     async with await running.machine(Role.ADMIN) as admin:
         for method, url, body, action, subject in CHANGES:
-            before = (await running.app.state.trail.verify()).entries
+            before = (await running.get(Trail).verify()).entries
             answer = await admin.request(method, url, json=body)
             assert answer.is_success, (url, answer.text)
-            found = await running.app.state.trail.page(TrailFilter(), before=None, limit=1)
+            found = await running.get(Trail).page(TrailFilter(), before=None, limit=1)
             assert [(one.actor, one.action, one.subject) for one in found] == [
                 ("admin", action, subject)
             ]
             assert found[0].address == "192.0.2.1"
-            verdict = await running.app.state.trail.verify()
+            verdict = await running.get(Trail).verify()
             assert (verdict.entries, verdict.problem) == (before + 1, None)
             for secret in ("secret", "password", "token"):
                 shown = answer.json().get(secret) if answer.content else None

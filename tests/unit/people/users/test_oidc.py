@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from callcenter.people.domain.permissions import Role
 from callcenter.people.users.oidc import OidcService
+from callcenter.people.users.service import UserService
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import SetupError
 from tests.unit.app.running import Browser, Service, code, service
@@ -212,7 +213,7 @@ async def test_without_a_role_nobody_gets_in(running: Service, issuer: Issuer, g
     issuer.claims = {"roles": groups}
     _browser, back = await log_in(running, issuer)
     assert code(back) == (403, "oidc_no_role")
-    assert await running.app.state.users.page(after=None, limit=10) == []
+    assert await running.get(UserService).page(after=None, limit=10) == []
 
 
 async def test_a_user_with_a_password_is_not_taken_over(running: Service, issuer: Issuer) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from callcenter.people.domain.permissions import Role
 from callcenter.people.trail.repository import TrailFilter
+from callcenter.people.trail.service import Trail
+from callcenter.people.users.service import UserService
 from tests.unit.app.running import GOOD, Browser, Service, code
 
 WANG = {"login": "Wang.Fang", "name": " 王芳 ", "roles": ["operator"]}
@@ -22,7 +24,7 @@ async def make(admin: httpx.AsyncClient, **changes: Any) -> dict[str, Any]:
 
 
 async def actions(running: Service, subject: str) -> list[tuple[str, str]]:
-    found = await running.app.state.trail.page(TrailFilter(subject=subject), before=None, limit=100)
+    found = await running.get(Trail).page(TrailFilter(subject=subject), before=None, limit=100)
     return [(one.action, one.actor) for one in reversed(found)]
 
 
@@ -80,7 +82,7 @@ async def test_who_is_disabled_is_out_at_once_and_stays_out(running: Service) ->
     wang = await running.person("wang", Role.OPERATOR)
     user_id = (await wang.get("/api/me")).json()["user_id"]
     told: list[int] = []
-    running.app.state.users.on_change(told.append)
+    running.get(UserService).on_change(told.append)
     await admin.patch(f"/api/users/{user_id}", json={"enabled": False})
     assert told == [user_id]
     assert code(await wang.get("/api/me")) == (401, "unauthenticated")
@@ -188,4 +190,4 @@ async def test_the_trail_is_read_by_those_who_may_and_names_its_reader(running: 
     first = (await chief.get("/api/trail", limit=1)).json()
     rest = (await chief.get("/api/trail", cursor=first["next"])).json()
     assert [one["seq"] for one in rest["items"]] == list(range(first["items"][0]["seq"] - 1, 0, -1))
-    assert (await running.app.state.trail.verify()).problem is None
+    assert (await running.get(Trail).verify()).problem is None

@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from callcenter.people.domain.permissions import Role
+from callcenter.people.users.service import UserService
 from callcenter.people.users.sessions import From, SessionService
+from callcenter.platform.db.engine import Database
 from tests.unit.app.running import GOOD, Browser, Service, code, service
 
 STRANGER = "203.0.113.9"
@@ -39,14 +41,14 @@ class Clock:
 
 def stand_still(running: Service) -> Clock:
     """A clock of the test's own for the sessions."""
-    clock, sessions = Clock(), running.app.state.sessions
+    clock, sessions = Clock(), running.get(SessionService)
     sessions._clock, sessions._monotonic = clock.now, clock.monotonic
     sessions._throttle._monotonic = clock.monotonic
     return clock
 
 
 async def first_admin(running: Service) -> Browser:
-    assert await running.app.state.users.ensure_first_admin(running.secrets)
+    assert await running.get(UserService).ensure_first_admin(running.secrets)
     return Browser(running.browser(), "admin")
 
 
@@ -66,7 +68,7 @@ async def test_the_first_admin_must_choose_a_password_before_anything_else(
     admin.csrf = changed.json()["csrf_token"]
     users = (await admin.get("/api/users")).json()["items"]
     assert [(one["login"], one["roles"]) for one in users] == [("admin", ["admin"])]
-    assert not await running.app.state.users.ensure_first_admin(running.secrets)
+    assert not await running.get(UserService).ensure_first_admin(running.secrets)
     again = Browser(running.browser(), "admin")
     assert code(await again.log_in(running.secrets.admin_password)) == (401, "wrong_login")
     assert (await again.log_in(GOOD)).status_code == 200
@@ -82,7 +84,7 @@ async def test_the_cookie_is_for_no_script_and_no_other_site(running: Service) -
             part.strip().casefold() for part in cookie.split(";")
         }
         assert "secure" not in cookie.casefold()
-    async with running.app.state.database.reading() as session:
+    async with running.get(Database).reading() as session:
         kept = str((await session.execute(text("SELECT * FROM user_session"))).all())
         kept += str((await session.execute(text("SELECT * FROM user_device"))).all())
         kept += str((await session.execute(text("SELECT * FROM user"))).all())
@@ -262,7 +264,7 @@ async def test_one_who_tries_many_users_is_slowed_down_and_a_colleague_beside_hi
 
 async def test_nothing_tells_which_users_there_are(running: Service) -> None:
     await running.person("wang", Role.OPERATOR)
-    made = await running.app.state.users.create(
+    made = await running.get(UserService).create(
         "gone", name="x", roles=frozenset({Role.OPERATOR}), actor="test"
     )
     admin = await running.machine(Role.ADMIN)
@@ -278,7 +280,7 @@ async def test_what_was_typed_wrongly_is_kept_nowhere(running: Service) -> None:
     await running.person("wang", Role.OPERATOR)
     await Browser(running.browser(STRANGER), "my-secret-as-login").log_in("x")
     await Browser(running.browser(STRANGER), "wang").log_in("my-secret-as-password")
-    async with running.app.state.database.reading() as session:
+    async with running.get(Database).reading() as session:
         rows = (await session.execute(text("SELECT * FROM trail_entry ORDER BY seq"))).all()
     assert "my-secret" not in str(rows)
     assert [row.subject for row in rows if row.action == "user.login_failed"] == ["user:wang"]
@@ -289,7 +291,7 @@ async def test_who_would_wait_behind_too_many_is_sent_away_and_the_others_get_in
 ) -> None:
     monkeypatch.setattr("callcenter.people.users.passwords.WAITING_MAX", 3)
     wang = await running.person("wang", Role.OPERATOR)
-    passwords = running.app.state.sessions._passwords
+    passwords = running.get(SessionService)._passwords
     slow, verify = threading.Event(), passwords._verify
 
     def held(password: str, kept: str | None) -> bool:
@@ -311,14 +313,14 @@ async def test_a_hash_of_other_parameters_is_renewed_at_the_next_login(running: 
     wang = await running.person("wang", Role.OPERATOR)
 
     async def kept() -> str:
-        async with running.app.state.database.reading() as session:
+        async with running.get(Database).reading() as session:
             found = await session.scalar(text("SELECT password_hash FROM user"))
         return str(found)
 
     before = await kept()
     assert before.startswith("$argon2id$")
     assert "m=8192,t=1" in before
-    sessions: SessionService = running.app.state.sessions
+    sessions: SessionService = running.get(SessionService)
     sessions._passwords._hasher = type(sessions._passwords._hasher)(
         time_cost=2, memory_cost=8192, parallelism=1
     )
@@ -331,12 +333,12 @@ async def test_a_user_disabled_while_his_password_is_checked_does_not_get_in(
     running: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wang = await running.person("wang", Role.OPERATOR)
-    sessions: SessionService = running.app.state.sessions
+    sessions: SessionService = running.get(SessionService)
     verify = sessions._passwords.verify
 
     async def meanwhile(password: str, kept: str | None) -> bool:
         right = await verify(password, kept)
-        async with running.app.state.database.writing() as session:
+        async with running.get(Database).writing() as session:
             await session.execute(text("UPDATE user SET enabled = 0"))
         return right
 
@@ -358,7 +360,7 @@ async def test_old_sessions_and_browsers_are_forgotten(running: Service) -> None
     clock = stand_still(running)
     clock.pass_by(timedelta(days=running.settings.known_device_days + 1))
     await Browser(running.browser("192.0.2.50"), "wang").log_in()
-    async with running.app.state.database.reading() as session:
+    async with running.get(Database).reading() as session:
         sessions = await session.scalar(text("SELECT count(*) FROM user_session"))
         devices = await session.scalar(text("SELECT count(*) FROM user_device"))
     assert (sessions, devices) == (1, 1)

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agi.database import open_database
 from callcenter.casework.cases.service import CaseService
 from callcenter.insight.health.parts import HealthStatus, database_health
+from callcenter.people.tokens.service import TokenService
 from callcenter.platform.broadcast import Change
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
@@ -204,7 +205,7 @@ async def test_a_read_of_a_call_has_less_patience_than_the_call(place: Place) ->
 async def test_the_api_says_503_by_its_code(postgresql: PostgresqlServer, tmp_path: Path) -> None:
     name = await asyncio.to_thread(postgresql.copy)
     async with service(tmp_path, database_url=postgresql.url(name)) as running:
-        token = await running.app.state.tokens.create("machine")
+        token = await running.get(TokenService).create("machine")
         client = running.browser(Authorization=f"Bearer {token}")
         assert (await client.get("/api/cases")).status_code == 200
         await asyncio.to_thread(postgresql.stop)

@@ -17,6 +17,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.http.api import encode_cursor, install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.blocklist.endpoints import router
 from callcenter.telephony.blocklist.service import BlocklistService
 from tests.unit.asking import let_in
@@ -63,7 +64,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     install_error_handlers(app)
     app.include_router(router)
     service = BlocklistService(database, watch)
-    app.state.database, app.state.settings, app.state.blocklist = database, settings, service
+    shelf_of(app).put(database, settings, service)
     let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:

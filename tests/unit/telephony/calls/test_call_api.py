@@ -17,7 +17,9 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.calls.ingest import JournalReader
+from callcenter.telephony.calls.ports import CaseNumbers
 from callcenter.telephony.calls.service import CallService
 from tests.unit.asking import let_in
 from tests.unit.traces import NAMES, journal
@@ -37,9 +39,9 @@ async def api(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(callcenter.telephony.calls.endpoints.router)
-    app.state.settings, app.state.database = settings, database
-    app.state.calls, app.state.cases = CallService(database), cases
-
+    shelf = shelf_of(app)
+    shelf.put(settings, database, CallService(database))
+    shelf.put_as(CaseNumbers, cases)
     let_in(app, database, settings)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

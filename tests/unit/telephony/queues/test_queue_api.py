@@ -20,6 +20,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.domain.queues import MenuKey, Strategy
 from callcenter.telephony.queues.endpoints import router
 from callcenter.telephony.queues.service import QueueService
@@ -65,7 +66,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(router)
-    app.state.queues = queues
+    shelf_of(app).put(queues)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         made = Desk(client, queues, database, settings)

@@ -20,6 +20,7 @@ from callcenter.people.trail.repository import TrailFilter
 from callcenter.people.trail.service import Trail
 from callcenter.platform.db.engine import Database
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.calls.models import Call, Talk
 from callcenter.telephony.domain.ledger import Direction, Outcome
 from callcenter.telephony.recordings.endpoints import router
@@ -72,8 +73,7 @@ async def desk(build: Build) -> AsyncIterator[Desk]:
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(router)
-    app.state.database, app.state.settings = house.database, house.settings
-    app.state.media = house.media
+    shelf_of(app).put(house.database, house.settings, house.media)
     wakes: list[None] = []
     house.media.on_work(lambda: wakes.append(None))
     let_in(app, house.database, house.settings, person("desk-1"))

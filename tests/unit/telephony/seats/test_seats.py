@@ -22,10 +22,14 @@ from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.errors import SetupError
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.domain.floor import Channel, ChannelState, DeviceState, Floor, Member
 from callcenter.telephony.domain.ids import Extension, Linkedid, Uniqueid
 from callcenter.telephony.domain.registrations import Reachability, Registration, Transport
+from callcenter.telephony.pbx.live import LiveFloor
+from callcenter.telephony.pbx.registrations import Registrations
 from callcenter.telephony.seats.endpoints import router, web_sockets
+from callcenter.telephony.seats.ports import Sitting
 from callcenter.telephony.seats.service import SIP_REALM, SeatService
 
 NAME = "王芳"
@@ -64,6 +68,12 @@ class Desk:
         made: dict[str, Any] = answer.json()
         return made
 
+    def at(self, seat: Extension) -> int | None:
+        return self.holders.get(seat)
+
+    async def seat_of(self, user_id: int) -> str | None:
+        return next((seat for seat, user in self.holders.items() if user == user_id), None)
+
     async def desired(self) -> list[str]:
         return [str(seat.extension) for seat in await self.seats.desired()]
 
@@ -77,12 +87,14 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     install_error_handlers(app)
     app.include_router(router)
     seats, live = SeatService(database, settings), Live()
-    app.state.settings, app.state.seats, app.state.live = settings, seats, live
-    app.state.registrations = live
+    shelf = shelf_of(app)
+    shelf.put(settings, seats)
+    shelf.put_as(LiveFloor, live)
+    shelf.put_as(Registrations, live)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         made = Desk(client, seats, live, database=database)
-        app.state.seat_holder = made.holders.get
+        shelf.put_as(Sitting, made)
 
         @app.middleware("http")
         async def gate(request: Request, call_next: Any) -> Response:

@@ -23,6 +23,7 @@ from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.errors import PbxRefused
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.calls.models import Call, Talk
 from callcenter.telephony.domain.floor import Channel, ChannelState, DeviceState, Floor
 from callcenter.telephony.domain.ids import Linkedid, Uniqueid
@@ -135,7 +136,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         made = Desk(client, database, seats, live, pbx, door)
-        app.state.transfers = TransferService(database, settings, pbx, live, seats, made.seat_of)
+        shelf_of(app).put(TransferService(database, settings, pbx, live, seats, made.seat_of))
         async with database.writing() as session:
             session.add(
                 Call(

@@ -19,6 +19,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.calls.audio_rows import VoiceMessageFilter, voice_message_statement
 from callcenter.telephony.calls.models import Call, VoiceMessage
 from callcenter.telephony.domain.ledger import LedgerChanges, VoiceMessageRow
@@ -105,9 +106,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(router)
-    app.state.database, app.state.settings = database, settings
-    app.state.media = media
-    app.state.voice_messages = VoiceMessageService(database, media)
+    shelf_of(app).put(database, settings, media, VoiceMessageService(database, media))
     let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:

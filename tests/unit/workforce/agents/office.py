@@ -23,12 +23,12 @@ from callcenter.telephony.domain.ledger import (
     TalkRow,
     Via,
 )
+from callcenter.telephony.domain.seat_seen import Activity, SeatSeen, Talk
 from callcenter.telephony.seats.service import SeatService
 from callcenter.workforce.agents.break_reasons import BreakReasons
 from callcenter.workforce.agents.history import AgentHistory
 from callcenter.workforce.agents.ports import Person
 from callcenter.workforce.agents.service import AgentService
-from callcenter.workforce.domain.agents import Activity, SeatSeen, Talk
 
 T0 = datetime(2026, 11, 24, 1, tzinfo=UTC)
 FIRST, SECOND, THIRD = Extension("8001"), Extension("8002"), Extension("8003")

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from callcenter.people.access.rights import Actor
 from callcenter.people.domain.permissions import Role, permissions_of
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.workforce.agents import endpoints, reason_endpoints
 from tests.unit.workforce.agents.office import FIRST, FREE, LI, WANG, Office, talking
 
@@ -50,9 +51,7 @@ async def door(office: Office) -> AsyncIterator[Door]:
     install_error_handlers(app)
     app.include_router(endpoints.router)
     app.include_router(reason_endpoints.router)
-    app.state.agents = office.agents
-    app.state.break_reasons = office.reasons
-    app.state.agent_history = office.history
+    shelf_of(app).put(office.agents, office.reasons, office.history)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://door"
     ) as client:

@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Collection, Mapping
 import pytest
 
 from callcenter.telephony.domain.ids import Extension, Uniqueid
+from callcenter.telephony.domain.seat_seen import Activity, SeatSeen, Talk
 from callcenter.telephony.pbx.agent_link import AgentLink
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig, LinkState
 from callcenter.telephony.pbx.live import LiveFloor
-from callcenter.workforce.domain.agents import Activity, SeatSeen, Talk
 from tests.unit.telephony.pbx.fake_ami import SECRET, FakeAmi, error, listing, silence
 
 SEAT = Extension("8001")

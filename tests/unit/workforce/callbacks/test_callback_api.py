@@ -14,7 +14,9 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from callcenter.people.access.rights import Actor, acting
+from callcenter.people.citizens import ConfidentialCalls
 from callcenter.people.domain.permissions import Role, permissions_of
+from callcenter.people.trail.service import Trail
 from callcenter.platform.errors import (
     CallcenterError,
     NotFound,
@@ -23,7 +25,9 @@ from callcenter.platform.errors import (
     PbxUnavailable,
 )
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.domain.ledger import Outcome
+from callcenter.workforce.agents.sitting import Sitting
 from callcenter.workforce.callbacks.endpoints import router
 from callcenter.workforce.callbacks.service import Agent, CallbackService
 from tests.unit.workforce.callbacks.house import LI, NOW, NUMBER, WANG, House, leg, waits
@@ -37,8 +41,10 @@ async def client_of(house: House, name: str, *roles: Role) -> AsyncIterator[Clie
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(router)
-    app.state.settings, app.state.callbacks = house.settings, house.callbacks
-    app.state.cases, app.state.trail = None, house.trail
+    shelf = shelf_of(app)
+    shelf.put(house.settings, house.callbacks)
+    shelf.put_as(Trail, house.trail)
+    shelf.put_as(ConfidentialCalls, None)
     who = Actor(name, permissions_of(roles), frozenset(roles))
 
     async def gate(scope: Scope, receive: Receive, send: Send) -> None:
@@ -200,8 +206,11 @@ async def test_an_attempt_counts_unless_it_surely_was_none(
     assert (detail.task.attempts, len(detail.attempts)) == (attempts, attempts)
 
 
-class Seats:
+class Seats(Sitting):
     """Who sits where."""
+
+    def __init__(self) -> None:
+        """No agents stand behind it."""
 
     async def seat_of(self, user_id: int) -> str | None:
         return {7: "8001"}.get(user_id)

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callcenter.telephony.domain.ids import Extension, Uniqueid
+from callcenter.telephony.domain.seat_seen import Activity, SeatSeen, Talk
 from callcenter.workforce.domain.agent_sums import Interval, sums
 from callcenter.workforce.domain.agents import (
     RING_NO_ANSWER,
     RING_REFUSED,
     WRAP_UP,
-    Activity,
     Agent,
     AgentState,
     BeReady,
@@ -30,13 +30,11 @@ from callcenter.workforce.domain.agents import (
     RingEnded,
     Rules,
     SeatLeft,
-    SeatSeen,
     SeatTaken,
     SetPause,
     Shown,
     Step,
     TakeBreak,
-    Talk,
     TalkEnded,
     Tick,
     apply,

@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.calls.arrivals import Arrivals, Waiting
 from callcenter.telephony.calls.models import Call, QueueVisit, Talk
 from callcenter.telephony.queues.first import main_queue
@@ -193,14 +194,16 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         arrivals = Arrivals(made.database, made.settings.first_seat)
         queues = QueueService(made.database, made.settings, made.watch)
         await queues.ensure_first()
-        app.state.forecast = ForecastService(
-            made.settings,
-            arrivals,
-            made.opening,
-            made.shifts,
-            AgentPlanning(made.database, made.settings),
-            queues,
-            made.watch,
+        shelf_of(app).put(
+            ForecastService(
+                made.settings,
+                arrivals,
+                made.opening,
+                made.shifts,
+                AgentPlanning(made.database, made.settings),
+                queues,
+                made.watch,
+            )
         )
         let_in(app, made.database, made.settings)
         transport = httpx.ASGITransport(app)

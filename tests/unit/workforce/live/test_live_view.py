@@ -18,6 +18,7 @@ from callcenter.people.domain.permissions import Role, permissions_of
 from callcenter.platform.broadcast import Broadcast, Change
 from callcenter.platform.db.engine import Database
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.domain.floor import (
     Channel,
     ChannelBegan,
@@ -243,7 +244,7 @@ async def test_who_may_see_the_floor(role: Role, status: int, whole: bool) -> No
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(router)
-    app.state.floor_view = service
+    shelf_of(app).put(service)
     who = Actor("chen", permissions_of([role]), frozenset({role}))
 
     async def gate(scope: Scope, receive: Receive, send: Send) -> None:

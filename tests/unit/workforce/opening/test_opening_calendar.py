@@ -18,6 +18,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.workforce.domain.opening import is_open
 from callcenter.workforce.opening.endpoints import router
 from callcenter.workforce.opening.schemas import SPANS_MAX, SPECIAL_DAYS_MAX
@@ -77,7 +78,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     install_error_handlers(app)
     app.include_router(router)
     service = OpeningService(database, settings.time_zone, watch)
-    app.state.database, app.state.settings, app.state.opening = database, settings, service
+    shelf_of(app).put(database, settings, service)
     let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:

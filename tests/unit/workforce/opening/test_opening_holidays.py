@@ -18,6 +18,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.workforce.domain.opening import is_open
 from callcenter.workforce.domain.workdays import DayKind, days_between
 from callcenter.workforce.opening import endpoints, holiday_endpoints
@@ -90,8 +91,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     app.include_router(holiday_endpoints.router)
     opening = OpeningService(database, settings.time_zone, watch)
     workdays = WorkdayService(database, settings.time_zone, watch)
-    app.state.database, app.state.settings = database, settings
-    app.state.opening, app.state.workdays = opening, workdays
+    shelf_of(app).put(database, settings, opening, workdays)
     let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:

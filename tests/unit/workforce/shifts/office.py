@@ -19,6 +19,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.workforce.domain.attendance import PresentSpan
 from callcenter.workforce.opening import endpoints as opening_endpoints
 from callcenter.workforce.opening import holiday_endpoints
@@ -203,17 +204,23 @@ async def office(home: Path, **more: Any) -> AsyncIterator[Office]:
         holiday_endpoints.router,
     ):
         app.include_router(router)
-    state = app.state
-    state.database, state.settings = database, settings
-    opening = state.opening = OpeningService(database, settings.time_zone, watch)
-    workdays = state.workdays = WorkdayService(database, settings.time_zone, watch)
-    shifts = state.shifts = ShiftService(database, settings, opening, staff, watch)
-    state.rota_changes = RotaChanges(database, shifts, opening, watch)
-    state.shift_patterns = PatternService(database, settings, watch)
-    requests = state.shift_requests = RequestService(database, shifts, watch)
-    state.attendance = AttendanceService(settings, shifts, opening, workdays, logins, watch)
-    state.rota_import = RotaImport(database, shifts, watch)
-    state.rota_feeds = FeedService(database, settings, shifts, watch)
+    opening = OpeningService(database, settings.time_zone, watch)
+    workdays = WorkdayService(database, settings.time_zone, watch)
+    shifts = ShiftService(database, settings, opening, staff, watch)
+    requests = RequestService(database, shifts, watch)
+    shelf_of(app).put(
+        database,
+        settings,
+        opening,
+        workdays,
+        shifts,
+        requests,
+        RotaChanges(database, shifts, opening, watch),
+        PatternService(database, settings, watch),
+        AttendanceService(settings, shifts, opening, workdays, logins, watch),
+        RotaImport(database, shifts, watch),
+        FeedService(database, settings, shifts, watch),
+    )
     door = let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://office") as client:

@@ -10,15 +10,20 @@ from sqlalchemy import select
 
 from callcenter.people.domain.permissions import Role
 from callcenter.people.trail.models import TrailEntry
+from callcenter.people.users.service import UserService
+from callcenter.platform.db.engine import Database
+from callcenter.workforce.agents.history import AgentHistory
 from callcenter.workforce.agents.models import AgentInterval
+from callcenter.workforce.agents.service import AgentService
 from callcenter.workforce.shifts.neighbours import AgentPresence
+from callcenter.workforce.shifts.service import ShiftService
 from tests.unit.app.running import Browser, Service, service
 
 ALL_DAY = {"code": "all", "name": "全天", "starts": 0, "minutes": 1440}
 
 
 async def own_id(app: Service, login: str) -> int:
-    return int((await app.app.state.users.by_login(login)).id)
+    return int((await app.get(UserService).by_login(login)).id)
 
 
 async def made(browser: Browser, url: str, **body: Any) -> Any:
@@ -33,13 +38,13 @@ async def test_a_supervisor_plans_an_agent_and_sees_who_is_missing(tmp_path: Pat
         agent = await app.person("wang", Role.OPERATOR)
         user_id = await own_id(app, "wang")
         shift = await made(boss, "/api/shifts", **ALL_DAY)
-        today = str(app.app.state.shifts.today())
+        today = str(app.get(ShiftService).today())
         saved = await made(boss, "/api/rota", user_id=user_id, day=today, shift_id=shift["id"])
         assert saved["entry"]["name"] == "Wang"
         mine = await agent.get("/api/rota/mine", **{"from": today, "to": today})
         assert [entry["id"] for entry in mine.json()] == [saved["entry"]["id"]]
         assert (await agent.get("/api/shifts/now")).status_code == 403
-        assert await app.app.state.shifts.on_shift_now() == {user_id}
+        assert await app.get(ShiftService).on_shift_now() == {user_id}
         (expected,) = (await boss.get("/api/shifts/now")).json()["expected"]
         assert expected["user_id"] == user_id
         assert expected["attendance"] in (
@@ -57,7 +62,7 @@ async def test_a_supervisor_plans_an_agent_and_sees_who_is_missing(tmp_path: Pat
 
 async def actions(app: Service) -> list[Any]:
     """The entries of the audit trail."""
-    async with app.app.state.database.reading() as session:
+    async with app.get(Database).reading() as session:
         return list((await session.execute(select(TrailEntry))).scalars())
 
 
@@ -75,7 +80,7 @@ async def test_presence_is_being_logged_in_whatever_one_does(tmp_path: Path) -> 
             ("ready", 120, 180),
             ("talking", 180, None),
         ]
-        async with app.app.state.database.writing() as session:
+        async with app.get(Database).writing() as session:
             for state, first, last in states:
                 session.add(
                     AgentInterval(
@@ -87,7 +92,7 @@ async def test_presence_is_being_logged_in_whatever_one_does(tmp_path: Path) -> 
                         ended_at=None if last is None else at(last),
                     )
                 )
-        presence = AgentPresence(app.app.state.agent_history, app.app.state.agents)
+        presence = AgentPresence(app.get(AgentHistory), app.get(AgentService))
         assert await presence.presence(7, at(0), at(480)) == [
             (at(0), at(80)),
             (at(120), None),

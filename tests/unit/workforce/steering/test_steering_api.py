@@ -22,9 +22,11 @@ from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.errors import NotFound, PbxTimeout, PbxUnavailable
 from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.domain.floor import Floor, WaitingCaller
 from callcenter.telephony.domain.ids import Extension, Uniqueid
 from callcenter.telephony.domain.steering import LineState, Place, SpyMode, Talk
+from callcenter.workforce.agents.sitting import Sitting
 from callcenter.workforce.steering.carrying_out import CarryingOut
 from callcenter.workforce.steering.endpoints import router
 from callcenter.workforce.steering.line_service import LineService
@@ -133,10 +135,13 @@ class FakePbx:
         self.has["announcement"] = "on" if on else ""
 
 
-class FakeSeats:
+class FakeSeats(Sitting):
     """User 1 sits at 8001, user 2 at 8002; 8003 is free."""
 
     places: Mapping[int, str] = {1: "8001", 2: "8002"}
+
+    def __init__(self) -> None:
+        """No agents stand behind it."""
 
     async def seat_of(self, user_id: int) -> str | None:
         return self.places.get(user_id)
@@ -194,9 +199,12 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
     app = FastAPI()
     install_error_handlers(app)
     carrying_out = CarryingOut(live, FakeSeats(), trail, node="pbx1", first_seat=8001)
-    app.state.steering = SupervisorService(carrying_out, pbx, FakeLedger())
-    app.state.own_call = OperatorService(carrying_out, pbx, FakeLedger(), settings)
-    app.state.line = LineService(database, pbx, live, publish=told.append)
+    line = LineService(database, pbx, live, publish=told.append)
+    shelf_of(app).put(
+        line,
+        SupervisorService(carrying_out, pbx, FakeLedger()),
+        OperatorService(carrying_out, pbx, FakeLedger(), settings),
+    )
     app.include_router(router)
     app.include_router(own_router)
 
@@ -207,7 +215,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
 
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
-        made = Room(client, pbx, live, trail, app.state.line, told, SUPERVISOR)
+        made = Room(client, pbx, live, trail, line, told, SUPERVISOR)
         yield made
     await database.close()
 

@@ -1,4 +1,4 @@
-"""What steering asks of the agents, in its own words."""
+"""Who sits where: what other features ask of the agents."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from callcenter.telephony.domain.ids import Extension
 from callcenter.workforce.agents.service import AgentService
 
 
-class SeatsOfAgents:
-    """See `ports.SeatOfAgent`."""
+class Sitting:
+    """The agents at their seats; also fills `seats.ports.Sitting`."""
 
     def __init__(self, agents: AgentService) -> None:
         self._agents = agents
+
+    def at(self, seat: Extension) -> int | None:
+        """The user who is logged in at `seat`; None: nobody is."""
+        return self._agents.at(seat)
 
     async def seat_of(self, user_id: int) -> str | None:
         """The seat that the user is logged in to, or None; also for who is no agent at all."""
@@ -20,6 +24,9 @@ class SeatsOfAgents:
         except NotFound:
             return None
 
-    def at(self, seat: Extension) -> int | None:
-        """Who is logged in at `seat`."""
-        return self._agents.at(seat)
+    async def is_busy(self, user_id: int) -> bool:
+        """Whether the user works on a call now; who is no agent never does."""
+        try:
+            return (await self._agents.get(user_id)).agent.state.busy
+        except NotFound:
+            return False

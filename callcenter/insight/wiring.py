@@ -1,0 +1,75 @@
+"""Builds insight: reports, health and metrics, which look at everybody and are asked by none."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from callcenter.insight.health import endpoints as health_api
+from callcenter.insight.health.live_parts import (
+    journal_health,
+    link_health,
+    seats_health,
+    tasks_health,
+)
+from callcenter.insight.health.metrics import (
+    Metrics,
+    agi_source,
+    disk_source,
+    floor_source,
+    journal_source,
+    link_source,
+    media_source,
+    seats_source,
+    tasks_source,
+)
+from callcenter.insight.health.parts import (
+    agi_health,
+    database_health,
+    disk_health,
+    holidays_health,
+    recordings_health,
+)
+from callcenter.insight.health.service import HealthService
+from callcenter.insight.reports import endpoints as reports_api
+from callcenter.insight.reports.service import ReportService
+from callcenter.platform.wiring import Platform, Routers
+from callcenter.telephony.wiring import Telephony
+from callcenter.workforce.wiring import Workforce
+
+ROUTERS = Routers(guarded=(reports_api.router,), plain=(health_api.router,))
+
+
+def wire_insight(
+    platform: Platform, telephony: Telephony, workforce: Workforce, metrics: Metrics
+) -> None:
+    """`metrics` is older than all: it counts requests from the first one on."""
+    database, settings, tasks = platform.database, platform.settings, platform.supervised
+    reports = ReportService(
+        database, settings.time_zone, workforce.callbacks, thresholds=workforce.thresholds
+    )
+    health = HealthService(
+        {
+            "database": partial(database_health, database),
+            "ami": partial(link_health, telephony.link),
+            "seats": partial(seats_health, telephony.reconciler),
+            "journal": partial(journal_health, telephony.reader),
+            "agi": partial(agi_health, settings),
+            "disk": partial(disk_health, settings),
+            "recordings": partial(recordings_health, settings),
+            "tasks": partial(tasks_health, tasks),
+            "holidays": partial(holidays_health, workforce.workdays),
+        }
+    )
+    telephony.audience.join(metrics)
+    for source in (
+        link_source(telephony.link),
+        floor_source(telephony.live),
+        seats_source(telephony.reconciler),
+        journal_source(telephony.reader),
+        media_source(telephony.media, telephony.worker),
+        disk_source(settings),
+        agi_source(settings),
+        tasks_source(tasks),
+    ):
+        metrics.add_source(source)
+    platform.shelf.put(reports, health, metrics)

@@ -1,0 +1,167 @@
+"""Builds telephony: the PBX's link, the ledger and its reader, audio, queues and seats."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from callcenter.platform.broadcast import Change
+from callcenter.platform.port import Port
+from callcenter.platform.wiring import Platform, Routers, Task
+from callcenter.telephony.blocklist import endpoints as blocklist_api
+from callcenter.telephony.blocklist.service import BlocklistService
+from callcenter.telephony.calls import endpoints as calls_api
+from callcenter.telephony.calls.ingest import JournalReader
+from callcenter.telephony.calls.listener import Audience
+from callcenter.telephony.calls.service import CallService
+from callcenter.telephony.domain.ledger import LedgerChanges
+from callcenter.telephony.domain.media import MediaStatus
+from callcenter.telephony.domain.seating import DesiredMember
+from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig
+from callcenter.telephony.pbx.ari import AriClient
+from callcenter.telephony.pbx.live import LiveFloor
+from callcenter.telephony.pbx.reconciler import Reconciler
+from callcenter.telephony.pbx.registrations import Registrations
+from callcenter.telephony.pbx.switch import PbxSwitch
+from callcenter.telephony.queues import endpoints as queues_api
+from callcenter.telephony.queues.service import QueueService
+from callcenter.telephony.recordings import endpoints as recordings_api
+from callcenter.telephony.recordings.retention import Retention
+from callcenter.telephony.recordings.service import MediaService
+from callcenter.telephony.recordings.sweeper import OrphanSweeper
+from callcenter.telephony.recordings.worker import MediaWorker, NoteMedia
+from callcenter.telephony.seats import endpoints as seats_api
+from callcenter.telephony.seats.ports import Sitting
+from callcenter.telephony.seats.service import SeatService
+from callcenter.telephony.transfers import endpoints as transfers_api
+from callcenter.telephony.transfers.service import TransferService
+from callcenter.telephony.voicemail import endpoints as voicemail_api
+from callcenter.telephony.voicemail.service import VoiceMessageService
+
+ROUTERS = Routers(
+    guarded=(
+        calls_api.router,
+        transfers_api.router,
+        recordings_api.router,
+        voicemail_api.router,
+        seats_api.router,
+        queues_api.router,
+        blocklist_api.router,
+    )
+)
+
+Members = Callable[[], Awaitable[Sequence[DesiredMember]]]
+"""What the queues should have for members: the agents fill it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telephony:
+    """What the other contexts may have of telephony, and the ports that they fill."""
+
+    link: AmiLink
+    live: LiveFloor
+    calls: CallService
+    media: MediaService
+    worker: MediaWorker
+    seats: SeatService
+    queues: QueueService
+    reader: JournalReader
+    reconciler: Reconciler
+    audience: Audience
+    members: Port[Members]
+    sitting: Port[Sitting]
+    note_media: Port[NoteMedia]
+    tasks: Sequence[Task]
+
+
+def wire_telephony(platform: Platform) -> Telephony:
+    """The link to the PBX is made when the tasks run; `Sitting` and `CaseNumbers` come from those
+    who stand above."""
+    database, settings, shelf = platform.database, platform.settings, platform.shelf
+    publish = platform.broadcast.publish
+    members: Port[Members] = Port("members of queues")
+    sitting: Port[Sitting] = Port("who sits where")
+    note_media: Port[NoteMedia] = Port("audio at its case")
+
+    async def wanted_members() -> Sequence[DesiredMember]:
+        return await members()()
+
+    link = AmiLink(LinkConfig.of(settings, platform.secrets.ami_password))
+    live = LiveFloor(link)
+    ari = AriClient.of(settings, platform.secrets.ari_password)
+    platform.stack.push_async_callback(ari.close)
+    seats = SeatService(database, settings)
+    queues = QueueService(database, settings)
+    reconciler = Reconciler(
+        link,
+        ari,
+        seats.desired,
+        settings,
+        members=wanted_members,
+        queues=queues.pbx,
+    )
+    registrations = Registrations(link)
+    registrations.on_change(seats.phones_came)
+    seats.on_change(registrations.expect_changes)
+    seats.on_change(reconciler.request)
+    queues.on_change(reconciler.request)
+
+    calls = CallService(database)
+
+    async def note(
+        session: AsyncSession, call_id: str, media_id: str, status: MediaStatus
+    ) -> Sequence[Change]:
+        return await note_media()(session, call_id, media_id, status)
+
+    media = MediaService(database, settings)
+    worker = MediaWorker(database, settings, note_media=note, publish=publish)
+    media.on_work(worker.wake)
+    retention = Retention(database, settings, note_media=note, publish=publish)
+    sweeper = OrphanSweeper(database, settings)
+
+    def audio_came(changes: LedgerChanges) -> None:
+        if changes.recordings or changes.voice_messages:
+            worker.wake()
+
+    audience = Audience()
+    audience.join(media)
+    audience.after_commit(audio_came)
+    reader = JournalReader(
+        database, settings, audience.listeners, publish=publish, committed=audience.committed
+    )
+
+    async def seat_of(user_id: int) -> str | None:
+        return await sitting().seat_of(user_id)
+
+    transfers = TransferService(
+        database, settings, PbxSwitch(link, live), live, seats, seat_of, queues.transfer_numbers
+    )
+    shelf.put(link, live, calls, media, seats, queues, registrations, transfers)
+    shelf.put(BlocklistService(database), VoiceMessageService(database, media))
+    tasks = (
+        Task("journal", reader.run),
+        Task("ami-link", link.run),
+        Task("seats", reconciler.run),
+        Task("registrations", registrations.run),
+        Task("media", worker.run),
+        Task("retention", retention.run),
+        Task("sweeper", sweeper.run),
+    )
+    return Telephony(
+        link=link,
+        live=live,
+        calls=calls,
+        media=media,
+        worker=worker,
+        seats=seats,
+        queues=queues,
+        reader=reader,
+        reconciler=reconciler,
+        audience=audience,
+        members=members,
+        sitting=sitting,
+        note_media=note_media,
+        tasks=tasks,
+    )
