@@ -8,6 +8,8 @@ last commit was: nothing is lost and nothing is doubled. Policy:
   database is locked or full; no further row is taken meanwhile.
 - After a restart the rows since the oldest open call are read again, up to the offset, to know
   the open calls; nothing is written, for the ledger has it.
+- A commit costs the same for one row as for twenty, so rows that nobody waits for are gathered for
+  `journal_gather_ms`; a row that can be somebody's answer takes them with it at once.
 - Parsing a large batch takes tens of milliseconds, so it is done in a thread.
 """
 
@@ -42,6 +44,9 @@ FIRST_RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 10.0
 REJECT_BYTES = 4000
 """Of a line that is no record this much is kept to be looked at."""
+URGENT = (b'"BRIDGE_ENTER"', b'"STEERED"', b'"PBX_START"')
+"""Whoever answers wants his case, whoever steers sees what he did, and a new PBX ends the old one's
+calls."""
 HOUSEKEEPING_SECONDS = 60.0
 _DAY_SECONDS = 86_400
 
@@ -113,6 +118,8 @@ class JournalReader:
         self._files = JournalFiles(settings.journal_file)
         self._book = CallBook(settings.node)
         self._offset: Offset | None = None
+        self._gathering_since: float | None = None
+        """When the rows that are left for now were seen first (the loop's clock)."""
         self.state = ReaderState()
 
     @property
@@ -127,7 +134,7 @@ class JournalReader:
         loop = asyncio.get_running_loop()
         next_look = loop.time() + HOUSEKEEPING_SECONDS
         while True:
-            if not await self.read_once():
+            if not await self.read_once(gather=True):
                 await asyncio.sleep(poll)
             if loop.time() >= next_look:
                 next_look = loop.time() + HOUSEKEEPING_SECONDS
@@ -172,8 +179,9 @@ class JournalReader:
             self._files.advance(chunk, batch.end)
         self.state.open_calls = self._book.open_calls
 
-    async def read_once(self) -> bool:
-        """Read and commit once; whether more may be waiting."""
+    async def read_once(self, *, gather: bool = False) -> bool:
+        """Read and commit once; whether more may be waiting. `gather`: what nobody waits for is
+        left until it is worth a commit."""
         chunk = None
         if not self._files.nothing_new():
             chunk = await asyncio.to_thread(self._files.read, self._limit)
@@ -182,6 +190,9 @@ class JournalReader:
             self.state.caught_up = True
             return False
         big = len(chunk.data) > self._settings.journal_batch_rows * ROW_BYTES // 8
+        if gather and not big and not chunk.finished and self._can_wait(chunk):
+            return False
+        self._gathering_since = None
         if big:
             batch = await asyncio.to_thread(take_chunk, self._book, chunk)
         else:
@@ -196,6 +207,15 @@ class JournalReader:
         # A small read came to the end: the next rows are worth waiting for, so that they are
         # committed together.
         return big or chunk.finished
+
+    def _can_wait(self, chunk: Chunk) -> bool:
+        """Whether the rows of `chunk` are left where they are for now."""
+        if any(word in chunk.data for word in URGENT):
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._gathering_since is None:
+            self._gathering_since = now
+        return now - self._gathering_since < self._settings.journal_gather_ms / 1000
 
     async def _commit_until_done(self, chunk: Chunk, batch: Batch) -> None:
         pause = FIRST_RETRY_SECONDS

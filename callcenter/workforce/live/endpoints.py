@@ -124,7 +124,7 @@ async def snapshot(service: Service, sight: Seen) -> Response:
     broken line send the last event's id as `Last-Event-ID`: you get what you missed, or a
     `snapshot` if that is too much.
     """
-    return Response(service.snapshot().body(sight), media_type="application/json")
+    return Response((await service.current()).body(sight), media_type="application/json")
 
 
 # Not in the description: it never ends, so nothing that tries out every address could.

@@ -59,6 +59,9 @@ _log = logging.getLogger(__name__)
 TOPIC = "live.frame"
 TICK_SECONDS = 0.1
 """Between two frames. With the journal's 50 ms a change is on the screens within a blink."""
+UNWATCHED_SECONDS = 0.5
+"""Between two looks while nobody watches: nobody misses a frame, and a seat's clock is right to
+half a second until the ledger says it to the microsecond. Whoever asks is shown that moment."""
 IDLE_SECONDS = 1.0
 """Without any sign the view is made anew so often: the day turns, the link is lost."""
 REFRESH_SECONDS = 30.0
@@ -90,6 +93,7 @@ class LiveService:
         confidential: ConfidentialCalls = none_confidential,
         thresholds: ThresholdsNow = no_thresholds,
         tick_seconds: float = TICK_SECONDS,
+        unwatched_seconds: float = UNWATCHED_SECONDS,
         clock: Clock = utc_now,
     ) -> None:
         self._live = live
@@ -102,6 +106,7 @@ class LiveService:
         self._confidential = confidential
         self._thresholds = thresholds
         self._tick = tick_seconds
+        self._unwatched = unwatched_seconds
         self._clock = clock
         self._wake = asyncio.Event()
         self._clocks = SeatClocks()
@@ -119,6 +124,8 @@ class LiveService:
         self._number = 0
         self._snapshot: Snapshot | None = None
         self._at = moment(clock())
+        self._turn = asyncio.Lock()
+        """Of two who make the view anew, one after the other."""
         self.watchers = 0
         self.cut_off = 0
         """Watchers that were too slow."""
@@ -178,7 +185,8 @@ class LiveService:
                     await self._wake.wait()
             except TimeoutError:
                 continue
-            await asyncio.sleep(max(0.0, told_at + self._tick - loop.time()))
+            tick = self._tick if self.watchers else self._unwatched
+            await asyncio.sleep(max(0.0, told_at + tick - loop.time()))
 
     async def _listen(self) -> None:
         while True:
@@ -249,6 +257,10 @@ class LiveService:
 
     async def step(self) -> bool:
         """Make the view anew; whether it has changed, and a frame was published."""
+        async with self._turn:
+            return await self._step()
+
+    async def _step(self) -> bool:
         view = dict(self._view)
         await self._from_database(view)
         # Nothing is awaited from here on, so all parts are of one moment.
@@ -338,8 +350,14 @@ class LiveService:
 
     # -- watchers -----------------------------------------------------------------------------
 
+    async def current(self) -> Snapshot:
+        """The whole view of this moment."""
+        if self._wake.is_set():
+            await self.step()
+        return self.snapshot()
+
     def snapshot(self) -> Snapshot:
-        """The whole view now."""
+        """The whole view as it was last made."""
         if self._snapshot is None:
             self._snapshot = Snapshot(self._epoch, self._number, self._at, self._view)
         return self._snapshot
@@ -359,6 +377,7 @@ class LiveService:
             # Subscribed before the snapshot: a frame comes in one of them, and is known by its
             # number if it comes in both.
             async with self._broadcast.subscribe() as changes:
+                await self.current()
                 missed = self._ring.after(last_event_id, self._number) if last_event_id else None
                 number = self._number
                 if missed is None:

@@ -16,7 +16,7 @@ from callcenter.telephony.domain.ids import Extension, Linkedid, Uniqueid
 from callcenter.telephony.domain.registrations import Reachability, Registration, read_contact_uri
 
 Headers = Mapping[str, Any]
-"""One message; keys are compared without case (panoramisk's `Message`)."""
+"""One message; keys are compared without case (`wire.Fields`, or panoramisk's `Message`)."""
 
 _NOBODY = frozenset({"<unknown>", "unknown", "<none>"})
 

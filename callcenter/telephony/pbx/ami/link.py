@@ -27,7 +27,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.errors import BadInput
 from callcenter.telephony.pbx.ami.actions import Action, Answer, Login, Ping
 from callcenter.telephony.pbx.ami.events import Event, FullyBooted, parse
-from callcenter.telephony.pbx.ami.fields import Unreadable, text
+from callcenter.telephony.pbx.ami.fields import Headers, Unreadable, text
 from callcenter.telephony.pbx.ami.outcomes import Done, LinkLost, Outcome, Refused, TimedOut
 from callcenter.telephony.pbx.ami.protocol import (
     Busy,
@@ -344,7 +344,7 @@ class AmiLink:
 
     # -- events -------------------------------------------------------------------------------
 
-    def _enqueue(self, message: Message) -> None:
+    def _enqueue(self, message: Headers) -> None:
         """Called for every event as its bytes arrive; only parses and puts."""
         self.counters.events += 1
         try:

@@ -21,11 +21,20 @@ from panoramisk.manager import Manager
 from panoramisk.message import Message
 
 from callcenter.telephony.pbx.ami.actions import Action
-from callcenter.telephony.pbx.ami.fields import text
-from callcenter.telephony.pbx.ami.wire import BadStream, Framer, check_fields, repeated
+from callcenter.telephony.pbx.ami.fields import Headers, text
+from callcenter.telephony.pbx.ami.wire import (
+    BadStream,
+    Fields,
+    Framer,
+    Repeated,
+    check_fields,
+    fields_of,
+    repeated,
+)
 
 _log = logging.getLogger(__name__)
 
+EVENT = "Event: "
 ACTION_ID_PREFIX = f"cc-{secrets.token_hex(8)}-"
 """Not to be guessed: a caller whose number holds line breaks can write messages into the stream
 (see `wire.repeated`), and must not be able to answer an action in the PBX's place."""
@@ -148,6 +157,8 @@ class Connection(AMIProtocol):  # type: ignore[misc]
                 _log.exception("AMI message could not be read: %r", frame[:200])
 
     def _take(self, frame: str) -> None:
+        if frame.startswith(EVENT) and self._took_event(frame):
+            return
         message = Message.from_line(frame)
         if message is None:
             self._counters.malformed += 1
@@ -177,6 +188,20 @@ class Connection(AMIProtocol):  # type: ignore[misc]
         else:
             self._counters.malformed += 1
             _log.warning("AMI response that belongs to no action: %r", frame[:200])
+
+    def _took_event(self, frame: str) -> bool:
+        """Take what nobody asked for, as nearly everything is; False: it belongs to an action."""
+        try:
+            fields = fields_of(frame)
+        except Repeated as twice:
+            self._counters.malformed += 1
+            _log.warning("AMI message says %s twice, so it is not trusted: %r", twice, frame[:200])
+            return True
+        if "actionid" in fields:
+            return False
+        if fields["Event"] != "TestEvent":  # Debian builds Asterisk with its test framework.
+            self.factory.event(fields)
+        return True
 
     def send(self, data: Any, as_list: bool = False) -> asyncio.Future[list[Message]]:
         """Send a `PendingAction`; `Busy` if it was not sent."""
@@ -227,7 +252,7 @@ class OneConnection(Manager):  # type: ignore[misc]
         *,
         counters: Counters,
         monotonic: Callable[[], float],
-        on_event: Callable[[Message], None],
+        on_event: Callable[[Headers], None],
     ) -> None:
         super().__init__(loop=asyncio.get_running_loop())
         self.lost = asyncio.Event()
@@ -237,6 +262,10 @@ class OneConnection(Manager):  # type: ignore[misc]
 
     def _enqueue(self, _manager: Manager, event: Message) -> None:
         self._on_event(event)
+
+    def event(self, fields: Fields) -> None:
+        """One that belongs to no action of ours; panoramisk's search for callbacks is spared."""
+        self._on_event(fields)
 
     async def open(self, host: str, port: int) -> Connection:
         """Connect; raises `OSError`."""

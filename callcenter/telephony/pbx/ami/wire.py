@@ -6,6 +6,7 @@ A message is decoded when it is whole, so a character split over two segments su
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 BANNER = b"Asterisk Call Manager/"
 END = b"\r\n\r\n"
@@ -50,6 +51,41 @@ class Framer:
             raise BadStream(f"a message of more than {MAX_MESSAGE_BYTES} bytes")
         # An answer of several parts may be followed by an empty line more than needed.
         return [part.decode("utf-8", "replace").lstrip("\r\n") for part in whole if part.strip()]
+
+
+class Repeated(ValueError):
+    """A message that holds a header twice; its text is the header's name, in small letters."""
+
+
+class Fields(dict[str, str]):
+    """The headers of one event; names are compared without case, as AMI means them.
+
+    panoramisk's `Message` can do more and costs seven times as much; a busy hotline's PBX tells
+    thousands of events a second, and of each only a few headers are looked at.
+    """
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of `name`."""
+        return super().get(name.lower(), default)
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+
+def fields_of(frame: str) -> Fields:
+    """The headers of `frame`; `Repeated` if one is there twice, see `repeated`."""
+    made = Fields()
+    for line in frame.split("\r\n"):
+        name, found, value = line.partition(": ")
+        if found:
+            key = name.lower()
+            if dict.__contains__(made, key):
+                raise Repeated(key)
+            dict.__setitem__(made, key, value.strip())
+    return made
 
 
 def repeated(frame: str) -> str:

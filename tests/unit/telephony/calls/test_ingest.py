@@ -113,6 +113,28 @@ async def test_stories_become_ledger_cases_and_files(house: House) -> None:
     assert {file.id for file in files} == {*books.ended_recordings, *books.ended_messages}
 
 
+async def test_what_nobody_waits_for_is_gathered_and_an_answer_takes_it_along(
+    tmp_path: Path, house: House
+) -> None:
+    patient = House(Settings(_env_file=None, home=tmp_path, journal_gather_ms=5000), house.database)
+    reader = patient.reader()
+    await reader.catch_up()
+    before = reader.state.batches
+    house.append(journal("abandoned_waiting"))
+    for _ in range(3):
+        assert not await reader.read_once(gather=True)
+    assert reader.state.batches == before
+    house.append(journal("answered"))
+    await reader.read_once(gather=True)
+    assert reader.state.batches == before + 1
+    assert len((await CallService(house.database).books()).calls) == 2
+    house.append(journal("blocked"))
+    impatient = House(Settings(_env_file=None, home=tmp_path, journal_gather_ms=0), house.database)
+    reader = impatient.reader()
+    await reader.catch_up()
+    assert len((await CallService(house.database).books()).calls) == 3
+
+
 @pytest.mark.parametrize("seed", range(8))
 async def test_a_reader_killed_at_any_moment_goes_on_where_it_was(house: House, seed: int) -> None:
     """Bytes come in any pieces; the process dies in between, also with its commit undone."""

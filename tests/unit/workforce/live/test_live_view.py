@@ -198,8 +198,6 @@ async def test_a_hidden_citizen_is_hidden_at_his_seat_and_in_the_queue_too() -> 
     supervisor = Sight(numbers=True, confidential=False)
     screen = Screen(service, supervisor)
     await screen.take()
-    await service.step()
-    await screen.take()
     for text in (json.dumps(body(service, supervisor)), json.dumps(screen.items)):
         assert NUMBER not in text
         assert "张三" not in text

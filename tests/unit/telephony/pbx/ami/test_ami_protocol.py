@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from panoramisk.message import Message
 
 from callcenter.telephony.pbx.ami import protocol
 from callcenter.telephony.pbx.ami.actions import Action, Originate, Ping, ShowChannels
+from callcenter.telephony.pbx.ami.fields import Headers
 from callcenter.telephony.pbx.ami.protocol import (
     Busy,
     Connection,
@@ -54,7 +54,7 @@ class Line:
     connection: Connection
     transport: Wire
     counters: Counters
-    events: list[Message]
+    events: list[Headers]
 
     def send(self, action: Action[Any]) -> PendingAction:
         pending = PendingAction(action)
@@ -66,11 +66,11 @@ class Line:
 
     @property
     def names(self) -> list[str]:
-        return [event.event for event in self.events]
+        return [str(event.get("Event", "")) for event in self.events]
 
 
 def new_line() -> Line:
-    events: list[Message] = []
+    events: list[Headers] = []
     counters, transport = Counters(), Wire()
     manager = OneConnection(counters=counters, monotonic=lambda: 0.0, on_event=events.append)
     connection = Connection(manager, counters, lambda: 0.0)
@@ -188,12 +188,14 @@ async def test_no_bytes_raise_into_the_transport(pieces: list[bytes]) -> None:
 
 
 async def test_a_handler_that_fails_does_not_end_the_link(line: Line) -> None:
-    manager = line.connection.factory
+    take = line.connection.factory._on_event
 
-    def failing(*_: object) -> None:
-        raise RuntimeError("a fault of ours")
+    def failing(event: Headers) -> None:
+        take(event)
+        if event.get("Event") == "Hangup":
+            raise RuntimeError("a fault of ours")
 
-    manager.register_event("Hangup", failing)
+    line.connection.factory._on_event = failing
     line.hear("Event: Hangup\nUniqueid: 1.1\n\nEvent: Newstate\nUniqueid: 1.2")
     assert line.names == ["Hangup", "Newstate"]
     assert (line.connection.closed, line.counters.malformed) == (False, 1)
