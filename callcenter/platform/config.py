@@ -238,6 +238,12 @@ class Settings(BaseSettings):
     recording_short_tolerance_ms: int = Field(
         1500, ge=0, description="File may be shorter than the bridged time by this."
     )
+    recording_side_tolerance_ms: int = Field(
+        1500,
+        ge=0,
+        description="Of the voice that was sent so much may be missing on a side: at the ends of"
+        " talks, and what a busy machine drops.",
+    )
     recording_workers: int = Field(1, ge=1, le=16, description="Compressing threads.")
     recording_settle_ms: int = Field(
         1000, ge=0, le=60000, description="After the call: the PBX closes the file a moment late."

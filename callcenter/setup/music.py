@@ -63,8 +63,13 @@ _LOW_HERTZ, _HIGH_HERTZ, _SKIRT_HERTZ = 60.0, 3700.0, 150.0
 
 
 def wav(samples: Samples) -> bytes:
-    """`samples` as a WAV file that the PBX plays as it is."""
+    """`samples` as a WAV file that the PBX plays as it is.
+
+    No sample is zero: a digital zero in a recording is to say that nothing came (decision 20), and
+    a pause in the music is something that came.
+    """
     numbers = np.clip(np.rint(samples * 32767), -32768, 32767).astype("<i2")
+    numbers[numbers == 0] = 1
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)

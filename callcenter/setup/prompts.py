@@ -54,7 +54,7 @@ CUSTOM_PROMPTS, CUSTOM_MUSIC = "prompts-custom", "moh-custom"
 FOLDERS = ("callcenter", "digits")
 """Tables of the manifest that are a folder of sounds; the other tables' names have none."""
 
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 """Raised when the same text and voice would come out different."""
 WORKERS = min(4, os.cpu_count() or 1)
 RENDER_SECONDS = 30.0

@@ -183,7 +183,7 @@ class Call:
     async def answer(self) -> None:
         """Take an incoming call; comes back once the other side has acknowledged."""
         request = self._incoming_request()
-        self._stream = await Stream.open(self.phone.local_address)
+        self._stream = await Stream.open(self.phone.local_address, self.phone.first_sequence)
         response = self._respond_with_sdp(request)
         if response.status != 200:
             await self._finish(request, response)
@@ -265,7 +265,7 @@ class Call:
     async def invite(self, uri: str, extra: tuple[tuple[str, str], ...]) -> None:
         """Send the INVITE; the answer is taken in the background."""
         self.target = uri
-        self._stream = await Stream.open(self.phone.local_address)
+        self._stream = await Stream.open(self.phone.local_address, self.phone.first_sequence)
         self.phone.spawn(self._dialling(uri, extra))
         await asyncio.sleep(0)
 

@@ -85,6 +85,8 @@ class Phone:
         self.payloads = tuple(CODECS[name] for name in codecs)
         self.refuse_with = 0
         """Answer every new call at once with this status, e.g. 486; 0 lets them ring."""
+        self.first_sequence: int | None = None
+        """Of the RTP packets of its next call; None: any."""
         self.drop: Callable[[bytes], bool] = lambda _data: False
         """For tests: a datagram going out for which this is true is lost."""
         self.log: list[str] = []

@@ -93,7 +93,7 @@ def digit_payloads(digit: str) -> Iterator[tuple[bytes, bool]]:
 class Stream(asyncio.DatagramProtocol):
     """An RTP socket and the sound that goes out and comes in."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_sequence: int | None = None) -> None:
         self.local_port = 0
         self.digits = ""
         """Telephone events heard."""
@@ -118,7 +118,7 @@ class Stream(asyncio.DatagramProtocol):
         self._closed = False
         self._heard: deque[tuple[int, bytes]] = deque(maxlen=HEARD_FRAMES)
         self._last_event: int | None = None
-        self._sequence = random.randrange(1 << 16)
+        self._sequence = random.randrange(1 << 16) if first_sequence is None else first_sequence
         self._timestamp = random.randrange(1 << 32)
         self._ssrc = random.randrange(1 << 32)
         self._arrived = asyncio.Event()
@@ -126,11 +126,14 @@ class Stream(asyncio.DatagramProtocol):
         self._due = 0.0
 
     @staticmethod
-    async def open(address: str) -> Stream:
-        """A stream on an even port of `address`, as RFC 3550 11 asks."""
+    async def open(address: str, first_sequence: int | None = None) -> Stream:
+        """A stream on an even port of `address`, as RFC 3550 11 asks; its packets are counted
+        from a random number on (5.1), or from `first_sequence`."""
         loop = asyncio.get_running_loop()
         for attempt in itertools.count():
-            transport, stream = await loop.create_datagram_endpoint(Stream, (address, 0))
+            transport, stream = await loop.create_datagram_endpoint(
+                lambda: Stream(first_sequence), (address, 0)
+            )
             stream.local_port = transport.get_extra_info("sockname")[1]
             if stream.local_port % 2 == 0 or attempt > 20:
                 return stream

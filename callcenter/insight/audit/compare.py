@@ -29,6 +29,8 @@ class Kind(StrEnum):
     """A case whose call was neither answered nor left a message."""
     AUDIO_WITHOUT_STATE = "audio_without_state"
     """A recording or message of an ended call of which nobody says what became of it."""
+    VOICE_MISSING = "voice_missing"
+    """A recording that lacks, on one side, voice that was sent there."""
     FILE_MISSING = "file_missing"
     """A finished file that is not on the disk."""
     FILE_CHANGED = "file_changed"

@@ -123,6 +123,9 @@ class Recording(Base):
     ended_at: Mapped[datetime | None]
     bridged_ms: Mapped[int]
     gaps: Mapped[str] = mapped_column(Text, default="", server_default="")
+    renewed: Mapped[int] = mapped_column(default=0, server_default="0")
+    left_sent_ms: Mapped[int | None]
+    right_sent_ms: Mapped[int | None]
 
 
 class VoiceMessage(Base):

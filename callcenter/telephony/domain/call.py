@@ -381,8 +381,9 @@ class OpenCall:
                 transfer.how = TransferEnd.FAILED
                 self.touch(transfer)
         for recording in self.recordings:
-            recording.ended_at = at
-            self.touch(recording)
+            # Whom a seat has called may go on with another seat: his leg is still recorded.
+            if interrupted or recording.leg.ended:
+                self.end_recording(recording, at)
         for message in self.voice_messages:
             if message.ended_at is None:
                 message.ended_at = at
@@ -392,6 +393,12 @@ class OpenCall:
         self.ended_at = at
         self.ended_by = by
         self.touch(self)
+
+    def end_recording(self, recording: Recording, at: datetime) -> None:
+        """Nothing more is written into it."""
+        if recording.ended_at is None:
+            recording.ended_at = at
+        self.touch(recording)
 
     def source_is(self, channel: str) -> EndedBy:
         """Who hung up, by the channel that the PBX names as the source."""

@@ -252,6 +252,10 @@ class CallBook:
             call.settle_visit(leg.visit, VisitEnd.ABANDONED, at)
         if call.anchor is leg:
             call.close(at, self._who_hung_up(call), interrupted=interrupted)
+        elif call.closed:
+            for recording in call.recordings:
+                if recording.leg is leg:
+                    call.end_recording(recording, at)
         self._leave_group(leg)
         del self._legs[leg.uniqueid]
         call.legs.discard(leg)
@@ -294,7 +298,9 @@ class CallBook:
 
     def _app_started(self, leg: Leg, row: JournalRow) -> None:
         leg.app, leg.appdata = row.app, row.appdata
-        if row.app == "Queue":
+        # In a bridge nobody joins a queue: the PBX only comes back to the application it is in
+        # from a step of the dialplan (CONNECTED_LINE_SEND_SUB), and tells it as a beginning.
+        if row.app == "Queue" and not leg.bridge:
             leg.call.join_queue(leg, row.appdata.partition(",")[0], row.at)
             self._note(leg.call)
 

@@ -63,6 +63,7 @@ class Event(StrEnum):
 
     INBOUND = "INBOUND"
     RECORDING = "RECORDING"
+    VOICE = "VOICE"
     ROUTED = "ROUTED"
     QUEUE_RESULT = "QUEUE_RESULT"
     QUEUE_EXIT = "QUEUE_EXIT"

@@ -215,6 +215,12 @@ class RecordingRow:
     gaps: str = ""
     """Where it was paused for private data, and is silent: ``1200-3400 9000-``, milliseconds from
     its beginning; one without an end goes on."""
+    renewed: int = 0
+    """How often it was begun anew in the same file: whenever somebody else spoke to the caller."""
+    left_sent_ms: int | None = None
+    """At least so much of the caller's voice came while he was bridged; None if it is not known."""
+    right_sent_ms: int | None = None
+    """At least so much went to him meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

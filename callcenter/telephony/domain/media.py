@@ -1,7 +1,9 @@
-"""What became of an audio file, and the rule that judges its length."""
+"""What became of an audio file, and the rules that judge its length and its sides."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -20,6 +22,8 @@ class MediaStatus(StrEnum):
     READY = "ready"
     SHORT = "short"
     """Shorter than the time the caller was bridged; what there is can be heard."""
+    ONE_SIDED = "one_sided"
+    """On one side less is to be heard than was sent there, by far; what there is can be heard."""
     TOO_SHORT = "too_short"
     """A voice message below the minimum: most likely a slip. It can be heard."""
     EMPTY = "empty"
@@ -37,17 +41,45 @@ class MediaStatus(StrEnum):
         return self in _AUDIBLE
 
 
-_AUDIBLE = frozenset({MediaStatus.READY, MediaStatus.SHORT, MediaStatus.TOO_SHORT})
+_AUDIBLE = frozenset(
+    {MediaStatus.READY, MediaStatus.SHORT, MediaStatus.ONE_SIDED, MediaStatus.TOO_SHORT}
+)
 
 
-def judge_recording(*, expected_ms: int, actual_ms: int, tolerance_ms: int) -> MediaStatus:
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a recording, the caller's or the other one; milliseconds."""
+
+    sent: int | None
+    """At least so much voice was sent there; None if it is not known."""
+    found: int | None
+    """So much of it is no digital silence; None if that cannot be seen in the file."""
+
+    def lacks(self, short_ms: int, tolerance_ms: int) -> bool:
+        """Whether more than `tolerance_ms` is missing beside what the whole file is short of."""
+        if self.sent is None or self.found is None:
+            return False
+        return self.found < self.sent - max(0, short_ms) - tolerance_ms
+
+
+def judge_recording(
+    *,
+    expected_ms: int,
+    actual_ms: int,
+    tolerance_ms: int,
+    sides: Sequence[Side] = (),
+    side_tolerance_ms: int = 0,
+) -> MediaStatus:
     """The state of a recording of `actual_ms` when the caller was bridged for `expected_ms`.
 
     A file may fall short by `tolerance_ms`: MixMonitor begins with the first frame after the
     bridge, and the last frames of a phone that has hung up never come. Longer is no fault.
+    Each of `sides` may lack `side_tolerance_ms` of what was sent there.
     """
     if actual_ms <= 0:
         return MediaStatus.EMPTY if expected_ms <= tolerance_ms else MediaStatus.MISSING
+    if any(side.lacks(expected_ms - actual_ms, side_tolerance_ms) for side in sides):
+        return MediaStatus.ONE_SIDED
     return MediaStatus.SHORT if actual_ms < expected_ms - tolerance_ms else MediaStatus.READY
 
 

@@ -27,6 +27,7 @@ from callcenter.telephony.domain.ledger import (
     VisitEnd,
     VoiceMessageRow,
 )
+from callcenter.telephony.domain.voices import JUDGED_CODEC, Count, Sent, sent_at_least
 
 if TYPE_CHECKING:
     from callcenter.telephony.domain.call import OpenCall
@@ -171,6 +172,8 @@ class Transfer(Record):
 class Recording(Record):
     """One file of the PBX; it is in the ledger once the caller is together with somebody."""
 
+    leg: Leg
+    """Whose: it is written as long as that leg lives."""
     path: str
     before_us: int
     """How long the caller had been together with somebody before it began, microseconds."""
@@ -178,6 +181,24 @@ class Recording(Record):
     ended_at: datetime | None = None
     gaps: list[list[int]] = field(default_factory=list)
     """Beginning and, once it is over, end of each pause, milliseconds of the recording."""
+    counts: list[Count] = field(default_factory=list)
+    renewed: int = 0
+    """How often it was begun anew, for somebody else spoke to the caller."""
+    judged: bool = True
+    """Whether the counts say what must be heard: see `voices.JUDGED_CODEC`."""
+
+    def count(self, count: Count, codec: str, *, renewed: bool) -> bool:
+        """Take what was sent until now; whether the ledger's record changes by it."""
+        self.counts.append(count)
+        self.renewed += renewed
+        self.judged = self.judged and codec == JUDGED_CODEC
+        return self.started_at is not None
+
+    def _sent(self) -> Sent | None:
+        if len(self.counts) < 2 or not self.judged:
+            return None
+        now = self._at(self.call.together_us)
+        return sent_at_least(self.counts, sum([*gap, now][1] - gap[0] for gap in self.gaps))
 
     def pause(self, together_us: int) -> bool:
         """Silent from here on; False if it is already."""
@@ -200,6 +221,7 @@ class Recording(Record):
         """The ledger's record, None while nothing was recorded."""
         if self.started_at is None:
             return None
+        sent = self._sent()
         return RecordingRow(
             self.id("rec"),
             self.call.id,
@@ -208,6 +230,9 @@ class Recording(Record):
             later(self.started_at, self.ended_at),
             self._at(self.call.together_us),
             " ".join("-".join([*map(str, gap), ""][:2]) for gap in self.gaps),
+            self.renewed,
+            sent.left if sent is not None else None,
+            sent.right if sent is not None else None,
         )
 
 

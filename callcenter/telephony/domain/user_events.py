@@ -15,6 +15,7 @@ from callcenter.telephony.domain.legs import Leg, LegKind
 from callcenter.telephony.domain.phone import normalise
 from callcenter.telephony.domain.records import Rating, Recording, VoiceMessage
 from callcenter.telephony.domain.steering import Mark
+from callcenter.telephony.domain.voices import Count
 
 Handler = Callable[[Leg, JournalRow], None]
 
@@ -29,6 +30,7 @@ class UserEvents:
         self.handlers: dict[str, Handler] = {
             Event.INBOUND: self._inbound,
             Event.RECORDING: self._recording,
+            Event.VOICE: self._voice,
             Event.ROUTED: self._routed,
             Event.BLOCKED: self._blocked,
             Event.CLOSED: self._told_closed,
@@ -73,10 +75,25 @@ class UserEvents:
 
     def _recording(self, leg: Leg, row: JournalRow) -> None:
         call = leg.call
-        made = Recording(call, len(call.recordings) + 1, row.fact("path"), call.together_us)
+        together_us = call.together_us
+        made = Recording(call, len(call.recordings) + 1, leg, row.fact("path"), together_us)
+        made.counts.append(Count(row.at, together_us, 0, 0))
         call.recordings.append(made)
         call.touch(made)
         self._note(call)
+
+    def _voice(self, leg: Leg, row: JournalRow) -> None:
+        """The counts of the leg that is recorded; the first ones follow at once on `RECORDING`."""
+        call = leg.call
+        if not call.recordings or call.recordings[-1].ended_at is not None:
+            return
+        read, written = row.fact("read"), row.fact("written")
+        if not (read.isdecimal() and written.isdecimal()):
+            return
+        count = Count(row.at, call.together_at(row.at), int(read), int(written))
+        if call.recordings[-1].count(count, row.fact("codec"), renewed=row.fact("why") == "anew"):
+            call.touch(call.recordings[-1])
+            self._note(call)
 
     def _blocked(self, leg: Leg, _row: JournalRow) -> None:
         leg.call.blocked = True

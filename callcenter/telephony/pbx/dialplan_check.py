@@ -30,7 +30,7 @@ APPLICATIONS = frozenset(
     {
         "AGI", "Answer", "Bridge", "CELGenUserEvent", "ChanSpy", "Dial", "ExecIf", "Gosub", "Goto",
         "GotoIf", "Hangup", "MixMonitor", "MusicOnHold", "NoOp", "Playback", "Queue", "Read",
-        "Record", "Return", "Set", "UserEvent", "Wait",
+        "Record", "Return", "Set", "SoftHangup", "StopMixMonitor", "UserEvent", "Wait",
     }
 )  # fmt: skip
 FUNCTIONS = frozenset(
@@ -40,7 +40,7 @@ USER_EVENTS = frozenset(
     {
         "INBOUND", "RECORDING", "ROUTED", "QUEUE_RESULT", "QUEUE_EXIT", "BLOCKED", "CLOSED",
         "OVERFLOW", "VOICE_MESSAGE_START", "VOICE_MESSAGE", "RATING", "TRANSFER_RETURN",
-        "TRANSFER_FAILED", "CALLBACK_REQUESTED", "OUTBOUND", "STEERED", "TAKE_OVER",
+        "TRANSFER_FAILED", "CALLBACK_REQUESTED", "OUTBOUND", "STEERED", "TAKE_OVER", "VOICE",
     }
 )  # fmt: skip
 

@@ -36,6 +36,7 @@ from callcenter.telephony.pbx.ami.actions import Action, DbDel, DbPut, DbTree, H
 from callcenter.telephony.pbx.ami.actions_steering import (
     CallOut,
     GetVariable,
+    GoOnRecording,
     MuteRecording,
     PressKey,
     QueueCallerPriority,
@@ -43,6 +44,7 @@ from callcenter.telephony.pbx.ami.actions_steering import (
     QueueWithdraw,
     Redirect,
     SetVariable,
+    StopRecording,
 )
 from callcenter.telephony.pbx.ami.link import AmiLink
 from callcenter.telephony.pbx.ami.outcomes import Refused, unwrap
@@ -55,6 +57,13 @@ FIRST_PRIORITY = 1000
 SILENT, LOUD = "-32767", "0"
 MUTED, PAUSED = "STEER_MUTED", "STEER_PAUSED"
 """Variables of the seat's and of the citizen's leg; they live and end with the leg."""
+HELD = "STEER_HELD"
+"""On the citizen's leg: music of a hold is whispered into it."""
+STALE = "CC_RECORDING_STALE"
+"""On the citizen's leg: somebody else came to speak to him while the recording was paused, so that
+it could not be begun anew (dialplan, recording-anew)."""
+FORGET_SECONDS = 0.1
+"""The PBX forgets a recording that was stopped with the next packet, 20 ms later."""
 STEP_SECONDS = 5.0
 """Until the floor must show what was done at once."""
 RING_MS = 20_000
@@ -179,11 +188,13 @@ class SteeringSwitch:
         what = f"hold at seat {seat.endpoint}"
         await self._volume(seat.name, heard=False, hears=False, what=what)
         try:
+            # The dialplan ends the music when the citizen comes to somebody else.
+            await self._do(SetVariable(talk.citizen.name, HELD, "1"), what)
             await self._do(
                 CallOut(
                     f"{HOLD_CHANNEL}/n", "steer-hold", "relay",
                     self._identifier(LegUse.HOLD, seat.endpoint, ""),
-                    {"__STEER_LEG": talk.citizen.name},
+                    {"__STEER_LEG": talk.citizen.name, "__STEER_ID": talk.citizen.uniqueid},
                 ),
                 what,
             )  # fmt: skip
@@ -191,6 +202,7 @@ class SteeringSwitch:
             # Without the music it would be a dead line: rather not held at all.
             await asyncio.shield(self._link.send(SetVariable(seat.name, "VOLUME(RX)", LOUD)))
             await asyncio.shield(self._link.send(SetVariable(seat.name, "VOLUME(TX)", LOUD)))
+            await asyncio.shield(self._link.send(SetVariable(talk.citizen.name, HELD, "")))
             raise
 
     async def unhold(self, talk: Talk, music: str) -> None:
@@ -198,6 +210,7 @@ class SteeringSwitch:
         what = f"end of the hold at seat {talk.seat.endpoint}"
         muted = await self.muted(talk)
         await self._do(Hangup(music), what)
+        await self._do(SetVariable(talk.citizen.name, HELD, ""), what)
         await self._volume(talk.seat.name, heard=not muted, hears=True, what=what)
 
     async def mute(self, talk: Talk, *, on: bool) -> None:
@@ -218,12 +231,29 @@ class SteeringSwitch:
         citizen, seat = talk.citizen, talk.seat.endpoint
         # Colleagues among themselves are not recorded: the PBX refuses this.
         if on:
-            await self._do(MuteRecording(citizen.name, muted=True), what)
+            # First of all, so that the dialplan begins no recording that is not silent.
+            await self._do(SetVariable(citizen.name, PAUSED, "1"), what)
+            try:
+                await self._do(MuteRecording(citizen.name, muted=True), what)
+            except BaseException:
+                await asyncio.shield(self._link.send(SetVariable(citizen.name, PAUSED, "")))
+                raise
             await self.mark(Mark.RECORDING_PAUSED, citizen.uniqueid, seat)
+            return
+        await self.mark(Mark.RECORDING_RESUMED, citizen.uniqueid, seat)
+        if await self._variable(citizen.name, STALE) == "1":
+            await self._begin_recording_anew(citizen.name, what)
         else:
-            await self.mark(Mark.RECORDING_RESUMED, citizen.uniqueid, seat)
             await self._do(MuteRecording(citizen.name, muted=False), what)
-        await self._do(SetVariable(citizen.name, PAUSED, "1" if on else ""), what)
+        await self._do(SetVariable(citizen.name, PAUSED, ""), what)
+
+    async def _begin_recording_anew(self, leg: str, what: str) -> None:
+        folder = await self._variable(leg, "CC_RECORDINGS_DIR")
+        path = await self._variable(leg, "CC_RECORDING")
+        await self._link.send(StopRecording(leg))
+        await asyncio.sleep(FORGET_SECONDS)
+        await self._do(GoOnRecording(leg, f"{folder}/{path}"), what)
+        await self._do(SetVariable(leg, STALE, ""), what)
 
     async def recording_paused(self, talk: Talk) -> bool:
         """Whether the recording is paused."""

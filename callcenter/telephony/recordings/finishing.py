@@ -15,7 +15,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from callcenter.platform.config import AudioFormat, Settings
 from callcenter.telephony.domain.media import (
     MediaKind,
     MediaStatus,
+    Side,
     judge_recording,
     judge_voice_message,
 )
@@ -41,7 +42,14 @@ from callcenter.telephony.recordings.files import (
     source_below,
     sync_folder,
 )
-from callcenter.telephony.recordings.samples import Samples, blocks, find_samples
+from callcenter.telephony.recordings.samples import (
+    BLOCK_SECONDS,
+    Samples,
+    blocks,
+    find_samples,
+    sides_ms,
+    sounding_ms,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +77,8 @@ class Rules:
     keep_wav: bool
     tolerance_ms: int
     """How much shorter than the bridged time a recording may be."""
+    side_tolerance_ms: int
+    """How much of what was sent may be missing on a side."""
     minimum_ms: int
     """Below it a voice message is a slip."""
 
@@ -79,15 +89,21 @@ class Rules:
             settings.recording_format,
             settings.recording_keep_wav,
             settings.recording_short_tolerance_ms,
+            settings.recording_side_tolerance_ms,
             settings.voice_message_min_seconds * 1000,
         )
 
-    def judge(self, kind: MediaKind, expected_ms: int | None, actual_ms: int) -> MediaStatus:
-        """The state of a file of `actual_ms`."""
-        if kind is MediaKind.VOICE_MESSAGE:
+    def judge(self, job: Job, actual_ms: int, sides_ms: Sequence[int] = ()) -> MediaStatus:
+        """The state of a file of `actual_ms` on whose sides so much is to be heard, as far as that
+        can be seen."""
+        if job.kind is MediaKind.VOICE_MESSAGE:
             return judge_voice_message(actual_ms=actual_ms, minimum_ms=self.minimum_ms)
         return judge_recording(
-            expected_ms=expected_ms or 0, actual_ms=actual_ms, tolerance_ms=self.tolerance_ms
+            expected_ms=job.expected_ms or 0,
+            actual_ms=actual_ms,
+            tolerance_ms=self.tolerance_ms,
+            sides=[Side(*both) for both in zip(job.sent_ms, sides_ms, strict=False)],
+            side_tolerance_ms=self.side_tolerance_ms,
         )
 
 
@@ -100,6 +116,8 @@ class Job:
     """Its kind's root."""
     source_path: str
     expected_ms: int | None
+    sent_ms: tuple[int | None, int | None] = (None, None)
+    """What was sent by the caller, and to him: at least so much must be left and right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +129,8 @@ class Finished:
     format: str
     channels: int
     duration_ms: int
+    left_ms: int | None
+    right_ms: int | None
     bytes: int
     sha256: str
     wav_kept: bool
@@ -137,10 +157,11 @@ def finish(job: Job, rules: Rules, *, last_look: bool, stop: threading.Event) ->
     try:
         descriptor = open_file(source)
     except FileNotFoundError:
-        return _adopted(job, rules) or Outcome(rules.judge(job.kind, job.expected_ms, 0), None)
+        return _adopted(job, rules) or Outcome(rules.judge(job, 0), None)
     try:
         samples = find_samples(descriptor, job.kind)
-        status = rules.judge(job.kind, job.expected_ms, samples.duration_ms)
+        sides = sides_ms(descriptor, samples) if job.kind is MediaKind.RECORDING else []
+        status = rules.judge(job, samples.duration_ms, sides)
         if not status.audible or (status is not MediaStatus.READY and not last_look):
             return Outcome(status, None)
         path = renamed(job.source_path, f".{rules.format.value}")
@@ -151,6 +172,8 @@ def finish(job: Job, rules: Rules, *, last_look: bool, stop: threading.Event) ->
             format=rules.format.value,
             channels=samples.channels,
             duration_ms=samples.duration_ms,
+            left_ms=sides[0] if sides else None,
+            right_ms=sides[1] if sides else None,
             bytes=made.bytes,
             sha256=made.sha256,
             wav_kept=rules.keep_wav,
@@ -250,6 +273,13 @@ def _adopted(job: Job, rules: Rules) -> Outcome | None:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
                 file.seek(0)
                 info = soundfile.info(file)
+                sides: Sequence[int] = ()
+                # Opus keeps no digital silence.
+                if job.kind is MediaKind.RECORDING and coding is AudioFormat.FLAC:
+                    file.seek(0)
+                    step = int(info.samplerate) * BLOCK_SECONDS
+                    parts = soundfile.blocks(file, step, dtype="int16", always_2d=True)
+                    sides = sounding_ms(parts, int(info.samplerate))
         except (FileNotFoundError, IsADirectoryError):
             continue
         except soundfile.LibsndfileError as error:
@@ -261,11 +291,13 @@ def _adopted(job: Job, rules: Rules) -> Outcome | None:
             format=coding.value,
             channels=int(info.channels),
             duration_ms=length,
+            left_ms=sides[0] if sides else None,
+            right_ms=sides[1] if sides else None,
             bytes=size,
             sha256=digest,
             wav_kept=job.kind is MediaKind.RECORDING and wav.is_file(),
         )
-        return Outcome(rules.judge(job.kind, job.expected_ms, length), finished)
+        return Outcome(rules.judge(job, length, sides), finished)
     return None
 
 

@@ -25,6 +25,10 @@ class MediaFile(Base):
     source_path: Mapped[str] = mapped_column(Text)
     """The PBX's file, relative to the kind's folder."""
     expected_ms: Mapped[int | None]
+    expected_left_ms: Mapped[int | None]
+    """At least so much voice was sent by the caller; None if it is not known."""
+    expected_right_ms: Mapped[int | None]
+    """At least so much was sent to him."""
     started_at: Mapped[datetime]
     status: Mapped[str] = mapped_column(String(16))
     """See `domain.media.MediaStatus`."""
@@ -39,6 +43,10 @@ class MediaFile(Base):
     format: Mapped[str | None] = mapped_column(String(8))
     channels: Mapped[int | None]
     duration_ms: Mapped[int | None]
+    left_ms: Mapped[int | None]
+    """How much of the caller's side is no digital silence."""
+    right_ms: Mapped[int | None]
+    """How much of the other side."""
     bytes: Mapped[int | None]
     sha256: Mapped[str | None] = mapped_column(String(64))
     """Of the finished file, in hexadecimal."""

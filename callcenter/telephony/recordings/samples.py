@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from callcenter.telephony.recordings.files import Unusable
 
 RATE = 8000
 SAMPLE_BYTES = 2
+PACKET_MS = 20
+"""What the PBX writes at once."""
 BLOCK_SECONDS = 10
 """Read at once: 320 kB of a recording, and 80 ms of work between two looks at the stop sign."""
 _HEADER_BYTES = 4096
@@ -93,6 +95,26 @@ def blocks(descriptor: int, samples: Samples) -> Iterator[npt.NDArray[np.int16]]
         data = _read(descriptor, min(step, end - at), at)
         at += len(data)
         yield np.frombuffer(data, dtype="<i2").reshape(-1, samples.channels)
+
+
+def sounding_ms(parts: Iterable[npt.NDArray[np.int16]], rate: int) -> list[int]:
+    """How much of each channel is no digital silence, milliseconds, in packets of 20 ms.
+
+    `parts` are blocks of frames, one row a frame; each but the last holds whole packets. The PBX
+    writes zeros where nothing came, and A-law has no zero: so this is what came.
+    """
+    packet = rate * PACKET_MS // 1000
+    found: npt.NDArray[np.int64] | None = None
+    for part in parts:
+        whole = np.pad(part, ((0, -part.shape[0] % packet), (0, 0)))
+        sounding = whole.reshape(-1, packet, part.shape[1]).any(axis=1).sum(axis=0)
+        found = sounding if found is None else found + sounding
+    return [] if found is None else [int(count) * PACKET_MS for count in found]
+
+
+def sides_ms(descriptor: int, samples: Samples) -> list[int]:
+    """`sounding_ms` of an open file; nothing if it is empty. `OSError` as of `blocks`."""
+    return sounding_ms(blocks(descriptor, samples), samples.rate)
 
 
 def _read(descriptor: int, wanted: int, at: int) -> bytes:

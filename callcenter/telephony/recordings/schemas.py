@@ -32,6 +32,10 @@ RECORDING_EXAMPLE: dict[str, JsonValue] = {
     "started_at": "2026-11-24T03:57:09.080027Z",
     **_AUDIO_EXAMPLE,
     "expected_ms": 243_988,
+    "expected_left_ms": 243_100,
+    "expected_right_ms": 242_800,
+    "left_ms": 243_820,
+    "right_ms": 243_460,
     "caller_number": "13800138000",
     "confidential": False,
     "queue": "12345",
@@ -74,7 +78,17 @@ class RecordingOut(AudioFacts, AboutCitizen):
     id: str
     call_id: str
     started_at: AwareDatetime = Field(description="When the caller was first put through.")
-    expected_ms: int | None = Field(description="How long the caller was bridged.")
+    expected_ms: int | None = Field(
+        description="How long the caller was bridged, less a quarter of a second for each time that"
+        " somebody else came to speak to him."
+    )
+    expected_left_ms: int | None = Field(
+        description="At least so much voice came from the caller meanwhile, as the PBX counted it;"
+        " null if that is not known (a leg that does not speak A-law)."
+    )
+    expected_right_ms: int | None = Field(description="At least so much went to him.")
+    left_ms: int | None = Field(description="How much of the left is no digital silence.")
+    right_ms: int | None = Field(description="How much of the right.")
     caller_number: str | None = Field(
         description="The citizen's, whoever called. Null while the ledger is rebuilt."
     )

@@ -27,6 +27,7 @@ from callcenter.platform.errors import CallcenterError, Conflict, Gone, NotFound
 from callcenter.telephony.calls.lookup import call_rows
 from callcenter.telephony.domain.ledger import CallRow, LedgerChanges, RecordingRow, VoiceMessageRow
 from callcenter.telephony.domain.media import MediaKind, MediaStatus
+from callcenter.telephony.domain.voices import RENEWAL_MS
 from callcenter.telephony.recordings import repository
 from callcenter.telephony.recordings.files import (
     WAV_SUFFIX,
@@ -59,6 +60,10 @@ class Media:
     status: str
     started_at: datetime
     expected_ms: int | None
+    expected_left_ms: int | None
+    expected_right_ms: int | None
+    left_ms: int | None
+    right_ms: int | None
     """How long the caller was bridged; None for a voice message."""
     duration_ms: int | None
     format: str | None
@@ -148,9 +153,9 @@ class MediaService:
     def _over(self, changes: LedgerChanges) -> list[dict[str, Any]]:
         # From now and not from the end of the call: clocks may have been set meanwhile.
         due_at = self._clock() + self._settle
-        rows: list[tuple[MediaKind, RecordingRow | VoiceMessageRow, int | None]] = [
-            *((MediaKind.RECORDING, row, row.bridged_ms) for row in changes.recordings),
-            *((MediaKind.VOICE_MESSAGE, row, None) for row in changes.voice_messages),
+        rows: list[tuple[MediaKind, RecordingRow | VoiceMessageRow, dict[str, int | None]]] = [
+            *((MediaKind.RECORDING, row, _expected(row)) for row in changes.recordings),
+            *((MediaKind.VOICE_MESSAGE, row, _NOTHING) for row in changes.voice_messages),
         ]
         return [
             {
@@ -158,11 +163,11 @@ class MediaService:
                 "kind": kind.value,
                 "call_id": row.call_id,
                 "source_path": row.path,
-                "expected_ms": expected_ms,
+                **expected,
                 "started_at": row.started_at,
                 "due_at": due_at,
             }
-            for kind, row, expected_ms in rows
+            for kind, row, expected in rows
             if row.ended_at is not None
         ]
 
@@ -326,7 +331,21 @@ class MediaService:
 
 
 _RETRYABLE = frozenset({MediaStatus.MISSING, MediaStatus.FAILED})
-_FROM_LEDGER = ("source_path", "expected_ms", "started_at")
+_NOTHING: dict[str, int | None] = {
+    "expected_ms": None,
+    "expected_left_ms": None,
+    "expected_right_ms": None,
+}
+"""What is expected of a voice message."""
+_FROM_LEDGER = ("source_path", "started_at", *_NOTHING)
+
+
+def _expected(row: RecordingRow) -> dict[str, int | None]:
+    return {
+        "expected_ms": max(0, row.bridged_ms - row.renewed * RENEWAL_MS),
+        "expected_left_ms": row.left_sent_ms,
+        "expected_right_ms": row.right_sent_ms,
+    }
 
 
 def _new(row: dict[str, Any]) -> dict[str, Any]:
@@ -378,6 +397,10 @@ def _media(row: MediaFile) -> Media:
         status=row.status,
         started_at=row.started_at,
         expected_ms=row.expected_ms,
+        expected_left_ms=row.expected_left_ms,
+        expected_right_ms=row.expected_right_ms,
+        left_ms=row.left_ms,
+        right_ms=row.right_ms,
         duration_ms=row.duration_ms,
         format=row.format,
         channels=row.channels,

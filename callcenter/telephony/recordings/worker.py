@@ -206,7 +206,13 @@ class MediaWorker:
     async def _finish(self, file: MediaFile) -> None:
         attempt = file.attempts + 1
         kind = MediaKind(file.kind)
-        job = Job(kind, self._folders.of_kind(kind), file.source_path, file.expected_ms)
+        job = Job(
+            kind,
+            self._folders.of_kind(kind),
+            file.source_path,
+            file.expected_ms,
+            (file.expected_left_ms, file.expected_right_ms),
+        )
         last_look = attempt >= min(LOOKS, self._attempts)
         try:
             outcome = await self._in_thread(
@@ -241,6 +247,11 @@ class MediaWorker:
         }
         if outcome.status is MediaStatus.MISSING:
             values["error"] = "the PBX wrote no sound"
+        elif outcome.status is MediaStatus.ONE_SIDED and found is not None:
+            values["error"] = (
+                f"left {found.left_ms} of {file.expected_left_ms} ms that were sent,"
+                f" right {found.right_ms} of {file.expected_right_ms} ms"
+            )
         if not await self._write(file, outcome.status, values):
             return
         if outcome.status is not MediaStatus.READY:

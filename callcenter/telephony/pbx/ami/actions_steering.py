@@ -115,6 +115,29 @@ class MuteRecording(_Command):
 
 
 @dataclass(frozen=True, slots=True)
+class StopRecording(_Command):
+    """End the recording that hangs on `channel`; its file is closed."""
+
+    name = "StopMixMonitor"
+    channel: str
+
+    def headers(self) -> dict[str, str]:
+        return {"Channel": self.channel}
+
+
+@dataclass(frozen=True, slots=True)
+class GoOnRecording(_Command):
+    """Record `channel` at the end of `file`, as the dialplan does (context recording-anew)."""
+
+    name = "MixMonitor"
+    channel: str
+    file: str
+
+    def headers(self) -> dict[str, str]:
+        return {"Channel": self.channel, "File": self.file, "options": "abD"}
+
+
+@dataclass(frozen=True, slots=True)
 class PressKey(_Command):
     """As if the phone on `channel` had pressed one key."""
 

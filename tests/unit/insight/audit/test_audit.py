@@ -149,3 +149,16 @@ def test_a_torn_or_foreign_line_of_the_queue_log_is_passed_over(tmp_path: Path) 
     )
     assert [(entry.at, entry.event) for entry in read_queue_log(log)] == [(2, "ENTERQUEUE")]
     assert list(read_queue_log(tmp_path / "none")) == []
+
+
+async def test_a_recording_that_lacks_a_voice(books: Books) -> None:
+    values = {
+        "status": "one_sided",
+        "expected_left_ms": 9000,
+        "left_ms": 9100,
+        "expected_right_ms": 9000,
+        "right_ms": 2000,
+    }
+    async with books.database.writing() as session:
+        await session.execute(update(MediaFile).values(values))
+    assert await books.kinds() == [Kind.VOICE_MISSING]

@@ -335,3 +335,47 @@ def test_the_ledger_agrees_with_the_pbxs_own_queue_log(name: str) -> None:
     entries = list(read_queue_log(FOLDER / f"{name}.queue_log"))
     assert entries
     assert list(compare_queues(entries, changes.queue_visits, changes.talks)) == []
+
+
+ANEW = "voices/attended_keys_anew"
+"""Of another day than the others, which are of one run of the PBX."""
+ANEW_STORY = """
+inbound 12345: answered by caller, answered 0.03, ended 4.44, queue 12345, 8001 8002
+  waited 0.01–0.03 connected
+  rang 8001 0.02–0.03 answered (queue)
+  rang 8002 2.95–3.29 answered (dial)
+  talked 8001 0.03–2.95 via queue, ended by transfer
+  talked 8002 3.52–4.43 via attended, ended by caller
+  attended 8001 → 8002 at 3.52: completed
+  recorded 3836 ms
+"""
+
+
+def test_a_recording_that_begins_anew_is_no_new_stay_in_the_queue() -> None:
+    changes = ledger_of(journal(ANEW))
+    assert tell(changes) == ANEW_STORY.strip().splitlines()
+    entries = list(read_queue_log(FOLDER / f"{ANEW}.queue_log"))
+    assert entries
+    assert list(compare_queues(entries, changes.queue_visits, changes.talks)) == []
+
+
+def test_a_recording_that_begins_anew_says_so_and_what_was_sent() -> None:
+    (recording,) = ledger_of(journal(ANEW)).recordings
+    assert (recording.bridged_ms, recording.renewed) == (3836, 1)
+    # Two counts of 250 ms less each, and what was sent while the caller heard music alone.
+    assert (recording.left_sent_ms, recording.right_sent_ms) == (3315, 2635)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("(alaw)", "(ulaw)", id="mu-law has zeros of its own"),
+        pytest.param('\\""read\\"":', '\\""what\\"":', id="no count"),
+    ],
+)
+def test_without_counts_nobody_says_what_was_sent(before: str, after: str) -> None:
+    data = journal(ANEW).decode()
+    assert before in data
+    (recording,) = ledger_of(data.replace(before, after).encode()).recordings
+    assert (recording.left_sent_ms, recording.right_sent_ms) == (None, None)
+    assert recording.bridged_ms == 3836

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from callcenter.telephony.domain.media import (
     MediaStatus,
+    Side,
     judge_recording,
     judge_voice_message,
     retry_delay_seconds,
@@ -51,6 +52,38 @@ def test_a_longer_file_is_never_judged_worse(expected: int, actual: int, more: i
         for length in (actual, actual + more)
     )
     assert ranks.index(shorter) <= ranks.index(longer)
+
+
+@pytest.mark.parametrize(
+    ("actual", "left", "right", "status"),
+    [
+        pytest.param(60_000, (59_000, 59_900), (58_000, 59_000), "ready", id="both are there"),
+        pytest.param(60_000, (59_000, 59_900), (58_000, 30_000), "one_sided", id="right is lost"),
+        pytest.param(60_000, (59_000, 0), (58_000, 58_000), "one_sided", id="left is lost"),
+        pytest.param(60_000, (59_000, 59_000), (0, 0), "ready", id="nothing was sent"),
+        pytest.param(60_000, (59_000, 59_000), (58_000, 57_000), "ready", id="within tolerance"),
+        pytest.param(60_000, (59_000, 59_000), (58_000, 56_999), "one_sided", id="just beyond it"),
+        pytest.param(60_000, (None, 0), (None, 0), "ready", id="nobody knows what was sent"),
+        pytest.param(60_000, (59_000, None), (58_000, None), "ready", id="it cannot be seen"),
+        pytest.param(40_000, (59_000, 39_900), (58_000, 39_900), "short", id="short on both"),
+        pytest.param(40_000, (59_000, 39_900), (58_000, 0), "one_sided", id="short and one-sided"),
+        pytest.param(0, (59_000, 0), (58_000, 0), "missing", id="no file"),
+    ],
+)
+def test_the_sides_of_a_recording(
+    actual: int,
+    left: tuple[int | None, int | None],
+    right: tuple[int | None, int | None],
+    status: str,
+) -> None:
+    judged = judge_recording(
+        expected_ms=60_000,
+        actual_ms=actual,
+        tolerance_ms=TOLERANCE,
+        sides=[Side(*left), Side(*right)],
+        side_tolerance_ms=1000,
+    )
+    assert judged == status
 
 
 @pytest.mark.parametrize(

@@ -230,3 +230,17 @@ def test_a_call_that_a_supervisor_ended_is_his_doing() -> None:
     )
     assert [call.ended_by for call in changes.calls] == [EndedBy.SUPERVISOR]
     assert [talk.ended_by for talk in changes.talks] == [EndedBy.SUPERVISOR]
+
+
+def test_whom_a_seat_called_is_recorded_as_long_as_he_talks_with_anybody() -> None:
+    hung_up = '{"hangupcause":16,"hangupsource":"","dialstatus":""}'
+    left = (
+        *DIALLED,
+        ("HANGUP", HAND, HAND, "s", SEAT, hung_up),
+        ("CHAN_END", HAND, HAND, "s", SEAT, ""),
+    )
+    changes = rows_of(*left)
+    assert changes.calls[0].ended_at is not None
+    assert [one.ended_at for one in changes.recordings] == [None]
+    ended = rows_of(*left, ("CHAN_END", "17.7", HAND, "s", OUT, ""))
+    assert [one.ended_at for one in ended.recordings] != [None]

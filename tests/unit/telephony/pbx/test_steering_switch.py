@@ -119,7 +119,8 @@ async def test_the_marked_gap_lies_within_the_silence() -> None:
     await pbx.pause_recording(THE_TALK, on=True)
     await pbx.pause_recording(THE_TALK, on=False)
     assert link.names() == [
-        "MixMonitorMute", "Originate", "Setvar", "Originate", "MixMonitorMute", "Setvar",
+        "Setvar", "MixMonitorMute", "Originate",
+        "Originate", "Getvar", "MixMonitorMute", "Setvar",
     ]  # fmt: skip
     assert [headers["State"] for name, headers in link.sent if name == "MixMonitorMute"] == [
         "1",
@@ -132,7 +133,20 @@ async def test_what_is_not_recorded_gets_no_mark() -> None:
     pbx, _ = switch(link, TALKING)
     with pytest.raises(PbxRefused):
         await pbx.pause_recording(THE_TALK, on=True)
-    assert link.names() == ["MixMonitorMute"]
+    assert link.names() == ["Setvar", "MixMonitorMute", "Setvar"]
+    assert [headers["Value"] for name, headers in link.sent if name == "Setvar"] == ["1", ""]
+
+
+async def test_a_recording_that_somebody_else_came_into_while_it_paused_begins_anew() -> None:
+    link = FakeLink(results={"Getvar": "1"}, refuse=frozenset({"StopMixMonitor"}))
+    pbx, _ = switch(link, TALKING)
+    await pbx.pause_recording(THE_TALK, on=False)
+    assert link.names() == [
+        "Originate", "Getvar", "Getvar", "Getvar",
+        "StopMixMonitor", "MixMonitor", "Setvar", "Setvar",
+    ]  # fmt: skip
+    begun = next(headers for name, headers in link.sent if name == "MixMonitor")
+    assert (begun["Channel"], begun["File"], begun["options"]) == (CITIZEN.name, "1/1", "abD")
 
 
 async def test_without_music_nobody_is_left_in_silence() -> None:
@@ -143,7 +157,7 @@ async def test_without_music_nobody_is_left_in_silence() -> None:
     last = {
         headers["Variable"]: headers["Value"] for name, headers in link.sent if name == "Setvar"
     }
-    assert last == {"VOLUME(RX)": "0", "VOLUME(TX)": "0"}
+    assert last == {"STEER_HELD": "", "VOLUME(RX)": "0", "VOLUME(TX)": "0"}
 
 
 @pytest.mark.parametrize(("muted", "volume"), [("1", "-32767"), ("", "0")])
@@ -154,7 +168,7 @@ async def test_after_a_hold_a_mute_seat_is_mute(muted: str, volume: str) -> None
     last = {
         headers["Variable"]: headers["Value"] for name, headers in link.sent if name == "Setvar"
     }
-    assert last == {"VOLUME(RX)": volume, "VOLUME(TX)": "0"}
+    assert last == {"STEER_HELD": "", "VOLUME(RX)": volume, "VOLUME(TX)": "0"}
 
 
 async def test_the_new_order_of_a_queue_is_looked_at() -> None:

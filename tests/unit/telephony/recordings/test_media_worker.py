@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from callcenter.platform.broadcast import Change
-from callcenter.simulator.sound import CALLER_HZ, SEAT_HZ, power_at
+from callcenter.simulator.sound import CALLER_HZ, RATE, SEAT_HZ, power_at
 from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.domain.media import MediaKind, MediaStatus
 from callcenter.telephony.recordings import finishing
@@ -82,6 +82,52 @@ async def test_a_file_is_not_touched_before_the_pbx_has_had_time_to_close_it(hou
     assert await house.worker.drain() == 0
     house.later(milliseconds=1)
     assert await house.worker.drain() == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "silent", "status"),
+    [
+        ((9500, 9500), 0, "ready"),
+        ((9500, 9500), 1, "one_sided"),
+        ((9500, 9500), -1, "one_sided"),
+        ((9500, 4000), 1, "ready"),
+        ((None, None), 1, "ready"),
+    ],
+    ids=["both heard", "right lost", "left lost", "right was silent", "nothing known"],
+)
+async def test_a_side_is_judged_against_what_was_sent(
+    house: House, sent: tuple[int | None, int | None], silent: int, status: str
+) -> None:
+    row = replace(house.recording(1, 10.0), left_sent_ms=sent[0], right_sent_ms=sent[1])
+    sound = np.frombuffer(stereo(10.0), dtype="<i2").reshape(-1, 2).copy()
+    if silent:
+        sound[4 * RATE :, (silent + 1) // 2] = 0
+    house.put(row.path, sound.tobytes())
+    await house.hear(row)
+    await house.wait_through()
+    file = await house.file(row.id)
+    assert file.status == status
+    assert (file.expected_left_ms, file.expected_right_ms) == sent
+    found = [10_000, 10_000]
+    if silent:
+        found[(silent + 1) // 2] = 4000
+    assert [file.left_ms, file.right_ms] == found
+    assert house.notes == [(row.id, status)]
+    if status == "one_sided":
+        assert file.attempts == LOOKS
+        assert file.error == (
+            f"left {found[0]} of {sent[0]} ms that were sent, right {found[1]} of {sent[1]} ms"
+        )
+        assert house.on_disk() == [f"recordings/{file.path}"]
+
+
+async def test_where_it_was_begun_anew_a_little_may_be_missing(house: House) -> None:
+    row = replace(house.recording(1, 10.0), renewed=8)
+    house.put(row.path, stereo(7.0))
+    await house.hear(row)
+    await house.wait_through()
+    file = await house.file(row.id)
+    assert (file.expected_ms, file.status) == (8000, "ready")
 
 
 async def test_a_short_file_is_named_so_after_some_looks_and_can_be_heard(house: House) -> None:
