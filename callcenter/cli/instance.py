@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import select
 import socket
 import sys
 import time
@@ -28,6 +30,8 @@ from callcenter.telephony.domain.seating import DesiredSeat
 HOME_LENGTH_MAX = 80
 """The PBX's own socket is HOME/asterisk/run/asterisk.ctl, and sun_path holds 108 bytes."""
 SEATS_SHOWN = 10
+TELL_MILLISECONDS = 200
+"""For whoever reads what we say; a terminal that is scrolling takes a few."""
 SLOW_NAME_SECONDS = 1.0
 
 
@@ -48,6 +52,16 @@ def say(line: str) -> None:
         sys.stdout.flush()
 
 
+def tell(line: str) -> None:
+    """The same while calls hang on us: nor is somebody who has stopped reading a reason to wait."""
+    with suppress(OSError, ValueError):
+        # A pipe that says so has room for 4 KiB (pipe(7)).
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), select.POLLOUT)
+        if poll.poll(TELL_MILLISECONDS):
+            say(line)
+
+
 class Step:
     """One step of set-up: what it found or did stands in `result`."""
 
@@ -62,7 +76,16 @@ def step(name: str) -> Iterator[Step]:
     """Say `name`, what came of it, and the seconds it took."""
     current = Step(name)
     begun = time.monotonic()
-    yield current
+    try:
+        yield current
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise SetupError(
+            f"{name}: there is no room on the disk of {error.filename or 'CALLCENTER_HOME'}; make"
+            " some and start again.",
+            code="disk_full",
+        ) from error
     say(f"{name:<15} {current.result} ({time.monotonic() - begun:.1f} s)")
 
 

@@ -251,6 +251,35 @@ class Settings(BaseSettings):
     recording_keep_days: int = Field(1095, ge=1, description="Three years; a city sets its own.")
     recording_free_floor_mib: int = Field(2048, ge=0, description="Oldest go below this.")
 
+    # -- room on the disks: each is judged by its own disk (docs/decisions/0021) ---------------
+    recording_stop_free_mib: int = Field(
+        512,
+        ge=1,
+        description="Below it no new recording and no voice message: a quarter of the floor above,"
+        " which retention could not hold; 500 running calls write it full in half a minute.",
+    )
+    recording_end_free_mib: int = Field(
+        256, ge=1, description="Below it those that run are ended, for logs and database."
+    )
+    log_free_floor_mib: int = Field(
+        128, ge=1, description="Below it logs are dropped: a day of an idle hotline's database."
+    )
+    reserve_mib: int = Field(
+        64, ge=0, description="Given free on a full disk, for registrations and other small things."
+    )
+    reserve_free_mib: int = Field(
+        32, ge=1, description="Below it the reserve is given free; nothing of ours goes so far."
+    )
+    journal_ahead_mib: int = Field(
+        64,
+        ge=1,
+        description="Blocks that the journal owns before it needs them: at 4.6 kB a call 24 minutes"
+        " at 10 calls a second, four hours at one.",
+    )
+    database_ahead_mib: int = Field(
+        32, ge=1, description="The same for the SQLite file: at 1.6 kB a call 20,000 calls."
+    )
+
     # -- call-backs -------------------------------------------------------------------------
     callback_attempts: int = Field(
         3, ge=1, le=20, description="Then a missed caller is not called any more."
@@ -391,6 +420,10 @@ class Settings(BaseSettings):
     def _consistent(self) -> Self:
         if self.rtp_end - self.rtp_start < 20:
             raise ValueError("rtp_end must be at least 20 above rtp_start")
+        steps = ("reserve_free_mib", "log_free_floor_mib", "recording_end_free_mib")
+        for lower, upper in zip(steps, (*steps[1:], "recording_stop_free_mib"), strict=True):
+            if getattr(self, lower) > getattr(self, upper):
+                raise ValueError(f"{lower} must not be above {upper}: recordings stop first")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key belong together: set both or neither")
         if self.trunk_mode is TrunkMode.IP and not self.trunk_match:
@@ -435,6 +468,11 @@ class Settings(BaseSettings):
         return self.asterisk_dir / "log" / "cdr-csv" / "Master.csv"
 
     @cached_property
+    def astdb_file(self) -> Path:
+        """The PBX's own database: seats, registrations, queue members, switches."""
+        return self.asterisk_dir / "db" / "astdb.sqlite3"
+
+    @cached_property
     def recordings_dir(self) -> Path:
         """Recordings, ``YYYY/MM/DD/HH/`` below."""
         return self.home / "recordings"
@@ -453,6 +491,16 @@ class Settings(BaseSettings):
     def token_file(self) -> Path:
         """The first API token, mode 600."""
         return self.home / "api-token"
+
+    @cached_property
+    def room_dir(self) -> Path:
+        """Names by which the PBX is told what there is no room for; see `room.state`."""
+        return self.home / "run" / "room"
+
+    @cached_property
+    def room_state_file(self) -> Path:
+        """Where the guard of the disks says how they are."""
+        return self.room_dir / "state.json"
 
     @cached_property
     def log_dir(self) -> Path:
