@@ -123,6 +123,8 @@ class Recording(Base):
     ended_at: Mapped[datetime | None]
     bridged_ms: Mapped[int]
     gaps: Mapped[str] = mapped_column(Text, default="", server_default="")
+    no_room: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    """See `domain.ledger.NoRoom`."""
 
 
 class VoiceMessage(Base):

@@ -26,6 +26,7 @@ from callcenter.telephony.domain.ledger import (
     Direction,
     EndedBy,
     LedgerChanges,
+    NoRoom,
     RingEnd,
     TransferKind,
     VisitEnd,
@@ -97,6 +98,9 @@ class CallBook:
         if row.event == Event.PBX_START:
             self._pbx_started(row.at)
             return
+        if row.event == Event.ROOM:
+            self._room_changed(row)
+            return
         handler = self._handlers.get(row.event)
         leg = self._legs.get(row.uniqueid)
         if leg is None:
@@ -122,6 +126,17 @@ class CallBook:
     def resume_position(self) -> int | None:
         """Where a reader must begin to know all open calls again; None if there is none."""
         return min((call.position for call in self._calls), default=None)
+
+    def _room_changed(self, row: JournalRow) -> None:
+        """The guard of the disks says what there is room for; it had all recordings ended."""
+        if row.fact("recordings") != "none":
+            return
+        for call in self._calls:
+            for recording in call.recordings:
+                if recording.ended_at is None and recording.no_room is NoRoom.NOWHERE:
+                    recording.no_room = NoRoom.CUT
+                    call.touch(recording)
+                    self._note(call)
 
     # -- channels -------------------------------------------------------------------------------
 

@@ -79,6 +79,7 @@ class Event(StrEnum):
     TAKE_OVER = "TAKE_OVER"
     STEERED = "STEERED"
     PBX_START = "PBX_START"
+    ROOM = "ROOM"
 
 
 @dataclass(frozen=True, slots=True)

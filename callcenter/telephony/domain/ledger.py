@@ -200,6 +200,16 @@ class TransferRow:
     how: TransferEnd
 
 
+class NoRoom(StrEnum):
+    """What of a recording there was no room for on the disk."""
+
+    NOWHERE = ""
+    LEFT_OUT = "left_out"
+    """All of it: it was not begun."""
+    CUT = "cut"
+    """What came after it was ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingRow:
     id: str
@@ -215,6 +225,8 @@ class RecordingRow:
     gaps: str = ""
     """Where it was paused for private data, and is silent: ``1200-3400 9000-``, milliseconds from
     its beginning; one without an end goes on."""
+    no_room: NoRoom = NoRoom.NOWHERE
+    """What the full disk took of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from callcenter.telephony.domain.ledger import NoRoom
+
 
 class MediaKind(StrEnum):
     """What the file holds."""
@@ -26,6 +28,10 @@ class MediaStatus(StrEnum):
     """Nothing was recorded, and nothing should have been: bridged for no time to speak of."""
     MISSING = "missing"
     """The PBX wrote no file, or an empty one, although there was something to record."""
+    LEFT_OUT = "left_out"
+    """There was no room on the disk to record it; the call went on without."""
+    CUT = "cut"
+    """There was room for its beginning alone, which can be heard."""
     FAILED = "failed"
     """The file could not be finished, for good; `error` says why. The PBX's file is kept."""
     REMOVED = "removed"
@@ -37,7 +43,7 @@ class MediaStatus(StrEnum):
         return self in _AUDIBLE
 
 
-_AUDIBLE = frozenset({MediaStatus.READY, MediaStatus.SHORT, MediaStatus.TOO_SHORT})
+_AUDIBLE = frozenset({MediaStatus.READY, MediaStatus.SHORT, MediaStatus.TOO_SHORT, MediaStatus.CUT})
 
 
 def judge_recording(*, expected_ms: int, actual_ms: int, tolerance_ms: int) -> MediaStatus:
@@ -49,6 +55,16 @@ def judge_recording(*, expected_ms: int, actual_ms: int, tolerance_ms: int) -> M
     if actual_ms <= 0:
         return MediaStatus.EMPTY if expected_ms <= tolerance_ms else MediaStatus.MISSING
     return MediaStatus.SHORT if actual_ms < expected_ms - tolerance_ms else MediaStatus.READY
+
+
+def for_want_of_room(found: MediaStatus, no_room: NoRoom) -> MediaStatus:
+    """The state of a recording that was `found` like that, when the disk was as `no_room` says.
+
+    What is whole all the same is whole: it may have been ended a moment before its call.
+    """
+    if no_room is NoRoom.NOWHERE or found in (MediaStatus.READY, MediaStatus.EMPTY):
+        return found
+    return MediaStatus.CUT if found is MediaStatus.SHORT else MediaStatus.LEFT_OUT
 
 
 def judge_voice_message(*, actual_ms: int, minimum_ms: int) -> MediaStatus:

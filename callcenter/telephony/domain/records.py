@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from callcenter.telephony.domain.ledger import (
     EndedBy,
     LedgerRow,
+    NoRoom,
     QueueVisitRow,
     RatingRow,
     RecordingRow,
@@ -176,6 +177,7 @@ class Recording(Record):
     """How long the caller had been together with somebody before it began, microseconds."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    no_room: NoRoom = NoRoom.NOWHERE
     gaps: list[list[int]] = field(default_factory=list)
     """Beginning and, once it is over, end of each pause, milliseconds of the recording."""
 
@@ -208,6 +210,7 @@ class Recording(Record):
             later(self.started_at, self.ended_at),
             self._at(self.call.together_us),
             " ".join("-".join([*map(str, gap), ""][:2]) for gap in self.gaps),
+            self.no_room,
         )
 
 

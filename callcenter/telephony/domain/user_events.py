@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from callcenter.telephony.domain.call import OpenCall
 from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.journal import Event, JournalRow
-from callcenter.telephony.domain.ledger import Direction, EndedBy, TransferEnd
+from callcenter.telephony.domain.ledger import Direction, EndedBy, NoRoom, TransferEnd
 from callcenter.telephony.domain.legs import Leg, LegKind
 from callcenter.telephony.domain.phone import normalise
 from callcenter.telephony.domain.records import Rating, Recording, VoiceMessage
@@ -74,6 +74,8 @@ class UserEvents:
     def _recording(self, leg: Leg, row: JournalRow) -> None:
         call = leg.call
         made = Recording(call, len(call.recordings) + 1, row.fact("path"), call.together_us)
+        if row.fact("left_out"):
+            made.no_room = NoRoom.LEFT_OUT
         call.recordings.append(made)
         call.touch(made)
         self._note(call)

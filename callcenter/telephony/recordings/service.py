@@ -25,7 +25,13 @@ from callcenter.platform.config import AudioFormat, Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import CallcenterError, Conflict, Gone, NotFound
 from callcenter.telephony.calls.lookup import call_rows
-from callcenter.telephony.domain.ledger import CallRow, LedgerChanges, RecordingRow, VoiceMessageRow
+from callcenter.telephony.domain.ledger import (
+    CallRow,
+    LedgerChanges,
+    NoRoom,
+    RecordingRow,
+    VoiceMessageRow,
+)
 from callcenter.telephony.domain.media import MediaKind, MediaStatus
 from callcenter.telephony.recordings import repository
 from callcenter.telephony.recordings.files import (
@@ -160,6 +166,7 @@ class MediaService:
                 "source_path": row.path,
                 "expected_ms": expected_ms,
                 "started_at": row.started_at,
+                "no_room": getattr(row, "no_room", NoRoom.NOWHERE).value,
                 "due_at": due_at,
             }
             for kind, row, expected_ms in rows
@@ -210,6 +217,14 @@ class MediaService:
         """Every row as it is stored, for the audit."""
         async with self._database.reading() as session:
             return await repository.everything(session)
+
+    async def without_room(self, start: datetime, end: datetime) -> tuple[int, int]:
+        """Recordings begun in [`start`, `end`) that were left out, and cut, for want of room."""
+        async with self._database.reading() as session:
+            found = await repository.count_by_status(
+                session, start, end, (MediaStatus.LEFT_OUT, MediaStatus.CUT)
+            )
+        return found[MediaStatus.LEFT_OUT], found[MediaStatus.CUT]
 
     async def pending_count(self) -> int:
         """Files that wait for the worker, of all nodes."""
@@ -326,7 +341,7 @@ class MediaService:
 
 
 _RETRYABLE = frozenset({MediaStatus.MISSING, MediaStatus.FAILED})
-_FROM_LEDGER = ("source_path", "expected_ms", "started_at")
+_FROM_LEDGER = ("source_path", "expected_ms", "started_at", "no_room")
 
 
 def _new(row: dict[str, Any]) -> dict[str, Any]:

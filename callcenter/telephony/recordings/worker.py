@@ -20,7 +20,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -31,7 +31,13 @@ from callcenter.platform.broadcast import Change
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
-from callcenter.telephony.domain.media import MediaKind, MediaStatus, retry_delay_seconds
+from callcenter.telephony.domain.ledger import NoRoom
+from callcenter.telephony.domain.media import (
+    MediaKind,
+    MediaStatus,
+    for_want_of_room,
+    retry_delay_seconds,
+)
 from callcenter.telephony.recordings import repository
 from callcenter.telephony.recordings.files import Folders, Unusable
 from callcenter.telephony.recordings.finishing import Job, Outcome, Rules, clear, finish
@@ -207,7 +213,9 @@ class MediaWorker:
         attempt = file.attempts + 1
         kind = MediaKind(file.kind)
         job = Job(kind, self._folders.of_kind(kind), file.source_path, file.expected_ms)
-        last_look = attempt >= min(LOOKS, self._attempts)
+        no_room = NoRoom(file.no_room)
+        # Of what was never begun nothing can come late.
+        last_look = no_room is NoRoom.LEFT_OUT or attempt >= min(LOOKS, self._attempts)
         try:
             outcome = await self._in_thread(
                 partial(finish, job, self._rules, last_look=last_look, stop=self._stop)
@@ -223,6 +231,7 @@ class MediaWorker:
             else:
                 await self._again(file, attempt, problem)
         else:
+            outcome = replace(outcome, status=for_want_of_room(outcome.status, no_room))
             if outcome.status is MediaStatus.READY or last_look:
                 await self._settle(file, attempt, outcome)
             else:

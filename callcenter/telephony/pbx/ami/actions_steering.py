@@ -115,6 +115,17 @@ class MuteRecording(_Command):
 
 
 @dataclass(frozen=True, slots=True)
+class EndRecording(_Command):
+    """End the recording that hangs on `channel`; refused if none does. What it has is kept."""
+
+    name = "StopMixMonitor"
+    channel: str
+
+    def headers(self) -> dict[str, str]:
+        return {"Channel": self.channel}
+
+
+@dataclass(frozen=True, slots=True)
 class PressKey(_Command):
     """As if the phone on `channel` had pressed one key."""
 
