@@ -16,6 +16,7 @@ from typing import Protocol
 
 from callcenter.casework.cases.service import CaseService
 from callcenter.insight.audit.compare import Difference, Kind, compare_cases, compare_queues
+from callcenter.insight.audit.room import JudgedFile, without_room
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.telephony.calls.service import Books, CallService
@@ -27,15 +28,13 @@ from callcenter.telephony.recordings.service import MediaService
 _BLOCK = 1 << 20
 
 
-class AudioFile(Protocol):
+class AudioFile(JudgedFile, Protocol):
     """What the recordings' service says of one file."""
 
     @property
     def id(self) -> str: ...
     @property
     def kind(self) -> str: ...
-    @property
-    def status(self) -> str: ...
     @property
     def source_path(self) -> str: ...
     @property
@@ -96,6 +95,7 @@ class Audit:
         over = [call for call in books.calls if call.ended_at is not None]
         found += compare_cases(over, books.message_calls, cases)
         found += _states(books, files)
+        found += without_room(files)
         found += await asyncio.to_thread(lambda: list(self._disk(files, books)))
         return found
 

@@ -22,6 +22,13 @@ from callcenter.workforce.figures.measure import (
 )
 
 
+class Unrecorded(Protocol):
+    """The recordings' service."""
+
+    async def without_room(self, start: datetime, end: datetime) -> tuple[int, int]:
+        """Recordings begun in [`start`, `end`) that were left out, and cut, for want of room."""
+
+
 @dataclass(frozen=True, slots=True)
 class DayReport:
     """One day."""
@@ -29,6 +36,10 @@ class DayReport:
     figures: DayFigures
     to_call_back: Mapping[str, int]
     """Citizens missed on that day who are still to be called back, by queue ('': in none)."""
+    recordings_left_out: int = 0
+    """Talks that were not recorded, for want of room on the disk."""
+    recordings_cut: int = 0
+    """Talks of which only the beginning was."""
 
 
 class ReportService:
@@ -42,11 +53,13 @@ class ReportService:
         clock: Clock = utc_now,
         *,
         thresholds: ThresholdsNow = no_thresholds,
+        unrecorded: Unrecorded | None = None,
     ) -> None:
         self._database = database
         self._zone = ZoneInfo(time_zone)
         self._callbacks = callbacks
         self._thresholds = thresholds
+        self._unrecorded = unrecorded
         self._clock = clock
 
     def today(self) -> date:
@@ -72,4 +85,8 @@ class ReportService:
         book = DayBook(self._zone, day, await self._thresholds())
         book.take(rows)
         counts = await self._callbacks.counts(missed_from=start, missed_to=end)
-        return DayReport(book.figures(day), {one.queue: one.count for one in counts})
+        left_out, cut = (
+            await self._unrecorded.without_room(start, end) if self._unrecorded else (0, 0)
+        )
+        figures = book.figures(day)
+        return DayReport(figures, {one.queue: one.count for one in counts}, left_out, cut)
