@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from callcenter.insight.health import endpoints as health_api
+from callcenter.insight.health.limits import limits_health
 from callcenter.insight.health.live_parts import (
     journal_health,
     link_health,
@@ -25,10 +26,10 @@ from callcenter.insight.health.metrics import (
 from callcenter.insight.health.parts import (
     agi_health,
     database_health,
-    disk_health,
     holidays_health,
     recordings_health,
 )
+from callcenter.insight.health.room import disk_health
 from callcenter.insight.health.service import HealthService
 from callcenter.insight.reports import endpoints as reports_api
 from callcenter.insight.reports.service import ReportService
@@ -45,7 +46,11 @@ def wire_insight(
     """`metrics` is older than all: it counts requests from the first one on."""
     database, settings, tasks = platform.database, platform.settings, platform.supervised
     reports = ReportService(
-        database, settings.time_zone, workforce.callbacks, thresholds=workforce.thresholds
+        database,
+        settings.time_zone,
+        workforce.callbacks,
+        thresholds=workforce.thresholds,
+        unrecorded=telephony.media.without_room,
     )
     health = HealthService(
         {
@@ -55,6 +60,7 @@ def wire_insight(
             "journal": partial(journal_health, telephony.reader),
             "agi": partial(agi_health, settings),
             "disk": partial(disk_health, settings),
+            "limits": partial(limits_health, settings),
             "recordings": partial(recordings_health, settings),
             "tasks": partial(tasks_health, tasks),
             "holidays": partial(holidays_health, workforce.workdays),

@@ -24,6 +24,7 @@ from callcenter.telephony.pbx.ari import AriClient
 from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.reconciler import Reconciler
 from callcenter.telephony.pbx.registrations import Registrations
+from callcenter.telephony.pbx.room_watch import RoomWatch
 from callcenter.telephony.pbx.switch import PbxSwitch
 from callcenter.telephony.queues import endpoints as queues_api
 from callcenter.telephony.queues.service import QueueService
@@ -148,6 +149,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         Task("media", worker.run),
         Task("retention", retention.run),
         Task("sweeper", sweeper.run),
+        Task("room", RoomWatch(settings.room_state_file, link, live).run),
     )
     return Telephony(
         link=link,

@@ -17,11 +17,11 @@ from callcenter.insight.health.parts import (
     PartHealth,
     agi_health,
     database_health,
-    disk_health,
     down,
     recordings_health,
     well,
 )
+from callcenter.insight.health.room import disk_health
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.secrets import Secrets

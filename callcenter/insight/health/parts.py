@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,11 +19,6 @@ from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import head_revision, present_revision
 from callcenter.platform.db.unavailable import DatabaseUnavailable
 from callcenter.workforce.opening.workdays import WorkdayService
-
-_MIB = 1024 * 1024
-
-DISK_LAST_MIB = 256
-"""Below it nothing can be relied on: a minute of 30 calls at once, journal and database."""
 
 
 class HealthStatus(StrEnum):
@@ -103,20 +98,7 @@ async def agi_health(settings: Settings) -> PartHealth:
     return well("agi", f"answered in {seconds * 1000:.1f} ms")
 
 
-async def disk_health(settings: Settings) -> PartHealth:
-    """Whether the disk has room for recordings, journal and database."""
-    try:
-        free = (await asyncio.to_thread(shutil.disk_usage, settings.home)).free // _MIB
-    except OSError as error:
-        return down("disk", f"{settings.home} cannot be asked ({error.strerror})")
-    floor = settings.recording_free_floor_mib
-    if free < DISK_LAST_MIB:
-        return down("disk", f"{free} MiB free: calls and cases will be lost; make room now")
-    if free < floor:
-        return degraded(
-            "disk", f"{free} MiB free, below {floor} MiB: the oldest recordings go; make room"
-        )
-    return well("disk", f"{free} MiB free")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 async def recordings_health(settings: Settings) -> PartHealth:
@@ -125,6 +107,8 @@ async def recordings_health(settings: Settings) -> PartHealth:
         try:
             await asyncio.to_thread(_probe_write, folder)
         except OSError as error:
+            if error.errno in _NO_ROOM:
+                return degraded("recordings", f"there is no room for them in {folder}; see disk")
             return down(
                 "recordings", f"{folder} cannot be written ({error.strerror}); mend its rights"
             )

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from callcenter.platform.clock import Clock, utc_now
@@ -22,11 +22,14 @@ from callcenter.workforce.figures.measure import (
 )
 
 
-class Unrecorded(Protocol):
-    """The recordings' service."""
+Unrecorded = Callable[[datetime, datetime], Awaitable[tuple[int, int]]]
+"""Of the recordings begun between the two moments: how many were left out, and how many cut, for
+want of room."""
 
-    async def without_room(self, start: datetime, end: datetime) -> tuple[int, int]:
-        """Recordings begun in [`start`, `end`) that were left out, and cut, for want of room."""
+
+async def all_recorded(_start: datetime, _end: datetime) -> tuple[int, int]:
+    """Nothing was."""
+    return 0, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class ReportService:
         clock: Clock = utc_now,
         *,
         thresholds: ThresholdsNow = no_thresholds,
-        unrecorded: Unrecorded | None = None,
+        unrecorded: Unrecorded = all_recorded,
     ) -> None:
         self._database = database
         self._zone = ZoneInfo(time_zone)
@@ -85,8 +88,6 @@ class ReportService:
         book = DayBook(self._zone, day, await self._thresholds())
         book.take(rows)
         counts = await self._callbacks.counts(missed_from=start, missed_to=end)
-        left_out, cut = (
-            await self._unrecorded.without_room(start, end) if self._unrecorded else (0, 0)
-        )
+        left_out, cut = await self._unrecorded(start, end)
         figures = book.figures(day)
         return DayReport(figures, {one.queue: one.count for one in counts}, left_out, cut)
