@@ -21,6 +21,7 @@ from callcenter.platform.db.migrate import head_revision, upgrade_async
 from callcenter.platform.errors import SetupError
 from callcenter.platform.secrets import Secrets, ensure_secrets
 from callcenter.setup.deployment import write_configuration
+from callcenter.setup.limits import calls_for, open_files
 from callcenter.setup.run import phone_address
 from callcenter.setup.supervisor import run_dir
 from callcenter.setup.toolbox import Toolbox, ensure_toolbox
@@ -117,6 +118,9 @@ def prepare(settings: Settings) -> Prepared:
     with step("configuration") as current:
         write_configuration(settings, secrets, toolbox, queues)
         current.result = f"{settings.asterisk_dir / 'etc'}"
+        calls = calls_for(open_files(), settings.max_channels)
+        if calls < settings.max_channels:
+            current.result += f", {calls} calls at most: more need more open files (ulimit -n)"
     return Prepared(settings, secrets, toolbox, seats)
 
 
