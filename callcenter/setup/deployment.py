@@ -232,9 +232,13 @@ def _keep_a_log(database: Path) -> None:
 
     What it makes by itself, a journal file for each transaction, needs room each time: on a full
     disk registrations were accepted and forgotten a second later (main/db.c, db_sync_thread).
-    The mode is kept in the file, so it holds for the PBX too.
+    The mode is kept in the file, so it holds for the PBX too. Where it cannot be set now (no room,
+    a damaged file) the PBX does as before, and says what it does not like.
     """
-    with contextlib.closing(sqlite3.connect(database)) as connection:
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(database)) as connection,
+    ):
         connection.execute("PRAGMA journal_mode=WAL")
 
 

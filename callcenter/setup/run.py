@@ -37,6 +37,9 @@ RETRY_SECONDS = 30.0
 SUPERVISOR_PAUSES = (0.0, 1.0, 5.0, RETRY_SECONDS)
 """Before the supervisor is started again after so many deaths without a steady minute."""
 STEADY_SECONDS = 60.0
+HUNG_SECONDS = 30.0
+"""A supervisor that has not answered for so long is ended, and started again: six questions of five
+seconds each. Nothing hangs on it."""
 EXIT_FAILED = 1
 
 Summary = Callable[[], Sequence[str]]
@@ -180,13 +183,16 @@ class _Watch:
         self._revival = _Revival(supervisor, say)
         self._given_up: dict[str, float] = {}
         self._problem = ""
+        self._silent_since: float | None = None
 
     async def look(self) -> None:
         """One look; what died is started again."""
         now = time.monotonic()
         if not self._revival.lives(now):
             return
-        for status in (await asyncio.to_thread(self._supervisor.states)).values():
+        states = await asyncio.to_thread(self._supervisor.states)
+        self._hangs(bool(states), now)
+        for status in states.values():
             if status.state is ProgramState.RUNNING:
                 if self._given_up.pop(status.name, None) is not None:
                     self._say(f"{status.name} runs again (pid {status.pid})")
@@ -200,6 +206,14 @@ class _Watch:
         if problem != self._problem:
             self._problem = problem
             self._say(f"The programs cannot be looked at ({problem}); tried again.")
+
+    def _hangs(self, answered: bool, now: float) -> None:
+        if answered or self._silent_since is None:
+            self._silent_since = None if answered else now
+        elif now - self._silent_since >= HUNG_SECONDS:
+            self._silent_since = None
+            self._say("The supervisor does not answer; it is ended. Calls go on.")
+            self._supervisor.kill()
 
     async def _fatal(self, status: Status, now: float) -> None:
         if status.name not in self._given_up:

@@ -271,6 +271,11 @@ class Supervisor:
         """supervisord's exit code if it has ended."""
         return None if self._process is None else self._process.poll()
 
+    def kill(self) -> None:
+        """End supervisord alone, at once: its programs outlive it."""
+        if self._process is not None:
+            self._process.kill()
+
     def states(self) -> dict[str, Status]:
         """How every program is; empty while supervisord does not answer."""
         try:

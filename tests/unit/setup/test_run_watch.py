@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +26,9 @@ class Supervisor:
 
     def ended(self) -> int | None:
         return self.code
+
+    def kill(self) -> None:
+        self.code = -9
 
     def own_log_tail(self) -> list[str]:
         return ["its last words"]
@@ -88,3 +93,23 @@ async def test_a_look_that_fails_ends_nothing_and_is_said_once(error: Exception)
     assert len(said) == 1
     supervisor.answer = {"agi": Status("agi", ProgramState.RUNNING, 1, "")}
     await watch.look()
+
+
+async def test_one_that_does_not_answer_is_ended_and_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    supervisor, said = Supervisor(), list[str]()
+    watch = run._Watch(supervisor, said.append)  # type: ignore[arg-type]
+    now = time.monotonic()
+    well = {"agi": Status("agi", ProgramState.RUNNING, 1, "")}
+    for seconds, answer in ((0, {}), (20, well), (21, {}), (40, {}), (52, {})):
+        supervisor.answer = answer
+        moment = SimpleNamespace(monotonic=lambda at=now + seconds: at)
+        monkeypatch.setattr(run, "time", moment)
+        assert supervisor.ended() is None
+        await watch.look()
+    assert supervisor.ended() == -9
+    await watch.look()
+    assert supervisor.ended() is None
+    assert supervisor.starts == 1
+    assert "does not answer" in said[0]
