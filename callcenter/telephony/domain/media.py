@@ -62,6 +62,8 @@ def for_want_of_room(found: MediaStatus, no_room: NoRoom) -> MediaStatus:
 
     What is whole all the same is whole: it may have been ended a moment before its call.
     """
+    if no_room is NoRoom.LEFT_OUT:
+        return MediaStatus.LEFT_OUT
     if no_room is NoRoom.NOWHERE or found in (MediaStatus.READY, MediaStatus.EMPTY):
         return found
     return MediaStatus.CUT if found is MediaStatus.SHORT else MediaStatus.LEFT_OUT
