@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from callcenter.insight.health.parts import PartHealth, degraded, down, well
 from callcenter.platform.config import Settings
 from callcenter.platform.room.disks import ahead_of, free_of
+from callcenter.platform.room.plan import plan_file
 from callcenter.platform.room.rules import Recording
 from callcenter.platform.room.state import Flag, RoomState, read_state
 
@@ -41,7 +42,8 @@ def _look(settings: Settings, now: float) -> PartHealth:
     if free["the journal"] < JOURNAL_LAST and ahead_of(settings.journal_file) < JOURNAL_LAST:
         return down("disk", "the journal has no room left: calls will be lost; make room now")
     state = read_state(settings.room_state_file)
-    found = [*_without(settings, state, free), *_guard(state, now)]
+    started = plan_file(settings.home).exists()
+    found = [*_without(settings, state, free), *_guard(state, now, started=started)]
     if found:
         return degraded("disk", "; ".join(found) + "; make room")
     least = min(free, key=lambda name: free[name])
@@ -79,8 +81,8 @@ def _without(settings: Settings, state: RoomState | None, free: dict[str, int]) 
     return found
 
 
-def _guard(state: RoomState | None, now: float) -> list[str]:
-    """None is an instance that was never started by `callcenter run`."""
-    if state is None or state.fresh(now):
+def _guard(state: RoomState | None, now: float, *, started: bool) -> list[str]:
+    """An instance that was never `started` by `callcenter run` has none."""
+    if not started or (state is not None and state.fresh(now)):
         return []
     return ["the guard of the disks does not run (log/guard.log): recordings stay as they were"]

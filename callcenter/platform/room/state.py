@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -78,7 +78,10 @@ class RoomState:
 
 def write_state(path: Path, state: RoomState) -> None:
     """Replace what was said before, in place; `OSError` if that cannot be."""
-    text = json.dumps(asdict(state)).encode()[:BLOCK].ljust(BLOCK)
+    text = json.dumps(asdict(state)).encode()
+    if len(text) > BLOCK:
+        text = json.dumps(asdict(replace(state, problems=("too many to tell",)))).encode()
+    text = text[:BLOCK].ljust(BLOCK)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         os.pwrite(descriptor, text, 0)

@@ -12,6 +12,7 @@ from callcenter.insight.health.limits import limits_health
 from callcenter.insight.health.parts import HealthStatus
 from callcenter.insight.health.room import disk_health
 from callcenter.platform.config import Settings
+from callcenter.platform.room.plan import plan_file
 from callcenter.platform.room.rules import Free, Recording
 from callcenter.platform.room.state import Flag, RoomState, set_flag, write_state
 
@@ -75,6 +76,9 @@ async def test_it_is_down_only_when_calls_would_be_lost(
 
 
 async def test_a_guard_that_is_silent_is_missed(home: Home) -> None:
+    assert (await disk_health(home.settings)).ok  # never started by `callcenter run`
+    plan_file(home.settings.home).touch()
+    assert "guard" in (await disk_health(home.settings)).message
     home.says(at=time.time() - 60)
     part = await disk_health(home.settings)
     assert part.status is HealthStatus.DEGRADED

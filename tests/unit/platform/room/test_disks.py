@@ -75,6 +75,8 @@ def test_a_state_takes_one_block_and_is_read_back(tmp_path: Path) -> None:
         write_state(file, state)
         assert file.stat().st_size == BLOCK
         assert read_state(file) == state
+    write_state(file, RoomState(6.0, problems=("x" * BLOCK,)))
+    assert read_state(file) == RoomState(6.0, problems=("too many to tell",))
     assert RoomState(6.0).fresh(15.0)
     assert not RoomState(6.0).fresh(17.0)
     file.write_text("{", encoding="utf-8")
