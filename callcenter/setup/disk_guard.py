@@ -65,7 +65,7 @@ class Guard:
         self._clock = clock
         before = read_state(plan.state)
         self._said = before or RoomState(at=0.0)
-        self._told = before.recordings if before is not None else None
+        self._told = _told(before) if before is not None else None
         """What the journal was told last."""
         self._cannot: set[Path] = set()
         """Files on a file system that keeps nothing ahead."""
@@ -96,7 +96,6 @@ class Guard:
         if now - self._counted_at >= COUNT_SECONDS:
             self._counted_at = now
             self._files, self._memory = self._count(), memory()
-        self._tell(recordings, now)
         self._said = RoomState(
             at=now,
             recordings=recordings,
@@ -110,6 +109,7 @@ class Guard:
             problems=tuple(self._problems[:4]),
             since=was.since if recordings is was.recordings and was.since else now,
         )
+        self._tell(self._said)
         self._try("state", lambda: write_state(plan.state, self._said))
         return self._said
 
@@ -125,14 +125,16 @@ class Guard:
         self._try(flag.value, lambda: set_flag(self._plan.flags, flag, now.left_out))
         return now
 
-    def _tell(self, now: Recording, at: float) -> None:
-        """Say in the journal what recordings became; again at the next look if that fails."""
-        if now is self._told or (self._told is None and now is Recording.ON):
+    def _tell(self, state: RoomState) -> None:
+        """Say in the journal what became of recordings and messages; again at the next look if that
+        fails."""
+        now = _told(state)
+        if now == self._told or (self._told is None and now == _told(RoomState(at=0.0))):
             self._told = now
             return
 
         def append() -> None:
-            append_own(self._plan.journal, EVENT, at, {"recordings": now.value})
+            append_own(self._plan.journal, EVENT, state.at, now)
             self._told = now
 
         self._try("journal", append)
@@ -227,6 +229,11 @@ class Guard:
             work()
         except OSError as error:
             self._problems.append(f"{what}: {error.strerror or error}")
+
+
+def _told(state: RoomState) -> dict[str, str]:
+    """What the journal is told of `state`."""
+    return {"recordings": state.recordings.value, "voice_messages": state.voice_messages.value}
 
 
 def give_reserves(plan: Plan, free: Callable[[Path], Free] = free_of) -> bool:

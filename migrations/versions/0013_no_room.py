@@ -13,11 +13,11 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the columns."""
-    for table in ("recording", "media_file"):
+    for table in ("recording", "voice_message", "media_file"):
         op.add_column(table, sa.Column("no_room", sa.String(16), nullable=False, server_default=""))
 
 
 def downgrade() -> None:
     """Remove them."""
-    for table in ("media_file", "recording"):
+    for table in ("media_file", "voice_message", "recording"):
         op.drop_column(table, "no_room")

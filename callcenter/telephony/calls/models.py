@@ -138,6 +138,8 @@ class VoiceMessage(Base):
     reason: Mapped[str] = mapped_column(String(32))
     started_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime | None]
+    no_room: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    """See `domain.ledger.NoRoom`."""
 
 
 class Rating(Base):

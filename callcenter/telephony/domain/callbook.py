@@ -128,14 +128,16 @@ class CallBook:
         return min((call.position for call in self._calls), default=None)
 
     def _room_changed(self, row: JournalRow) -> None:
-        """The guard of the disks says what there is room for; it had all recordings ended."""
-        if row.fact("recordings") != "none":
-            return
+        """The guard of the disks says what there is no room for: from here on it is cut."""
         for call in self._calls:
-            for recording in call.recordings:
-                if recording.ended_at is None and recording.no_room is NoRoom.NOWHERE:
-                    recording.no_room = NoRoom.CUT
-                    call.touch(recording)
+            records = [
+                *(call.recordings if row.fact("recordings") == "none" else ()),
+                *(call.voice_messages if row.fact("voice_messages") == "none" else ()),
+            ]
+            for record in records:
+                if record.ended_at is None and record.no_room is NoRoom.NOWHERE:
+                    record.no_room = NoRoom.CUT
+                    call.touch(record)
                     self._note(call)
 
     # -- channels -------------------------------------------------------------------------------

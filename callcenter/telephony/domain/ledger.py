@@ -239,6 +239,8 @@ class VoiceMessageRow:
     """closed, overflow, wait_limit, exit_key, empty, full, menu."""
     started_at: datetime
     ended_at: datetime | None
+    no_room: NoRoom = NoRoom.NOWHERE
+    """What the full disk may have taken of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,15 @@ def for_want_of_room(found: MediaStatus, no_room: NoRoom) -> MediaStatus:
     return MediaStatus.CUT if found is MediaStatus.SHORT else MediaStatus.LEFT_OUT
 
 
-def judge_voice_message(*, actual_ms: int, minimum_ms: int) -> MediaStatus:
-    """The state of a voice message of `actual_ms`; below `minimum_ms` it is a slip."""
+def judge_voice_message(
+    *, actual_ms: int, minimum_ms: int, at_least_ms: int | None = None
+) -> MediaStatus:
+    """The state of a voice message of `actual_ms`; below `minimum_ms` it is a slip.
+
+    `at_least_ms` is how long it must be, where somebody may have cut it.
+    """
+    if at_least_ms is not None and 0 < actual_ms < at_least_ms:
+        return MediaStatus.SHORT
     if actual_ms <= 0:
         return MediaStatus.MISSING
     return MediaStatus.TOO_SHORT if actual_ms < minimum_ms else MediaStatus.READY

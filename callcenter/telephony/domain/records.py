@@ -222,6 +222,7 @@ class VoiceMessage(Record):
     reason: str
     started_at: datetime
     ended_at: datetime | None = None
+    no_room: NoRoom = NoRoom.NOWHERE
 
     def row(self) -> VoiceMessageRow:
         """The ledger's record."""
@@ -232,6 +233,7 @@ class VoiceMessage(Record):
             clean(self.reason, 32),
             self.started_at,
             later(self.started_at, self.ended_at),
+            self.no_room,
         )
 
 

@@ -71,6 +71,8 @@ class Rules:
     """How much shorter than the bridged time a recording may be."""
     minimum_ms: int
     """Below it a voice message is a slip."""
+    message_tolerance_ms: int
+    """How much shorter than its time a voice message may be: the silence that ended it goes."""
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
@@ -80,12 +82,16 @@ class Rules:
             settings.recording_keep_wav,
             settings.recording_short_tolerance_ms,
             settings.voice_message_min_seconds * 1000,
+            settings.recording_short_tolerance_ms + settings.voice_message_silence_seconds * 1000,
         )
 
     def judge(self, kind: MediaKind, expected_ms: int | None, actual_ms: int) -> MediaStatus:
         """The state of a file of `actual_ms`."""
         if kind is MediaKind.VOICE_MESSAGE:
-            return judge_voice_message(actual_ms=actual_ms, minimum_ms=self.minimum_ms)
+            least = None if expected_ms is None else expected_ms - self.message_tolerance_ms
+            return judge_voice_message(
+                actual_ms=actual_ms, minimum_ms=self.minimum_ms, at_least_ms=least
+            )
         return judge_recording(
             expected_ms=expected_ms or 0, actual_ms=actual_ms, tolerance_ms=self.tolerance_ms
         )

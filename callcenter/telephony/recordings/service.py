@@ -156,7 +156,7 @@ class MediaService:
         due_at = self._clock() + self._settle
         rows: list[tuple[MediaKind, RecordingRow | VoiceMessageRow, int | None]] = [
             *((MediaKind.RECORDING, row, row.bridged_ms) for row in changes.recordings),
-            *((MediaKind.VOICE_MESSAGE, row, None) for row in changes.voice_messages),
+            *((MediaKind.VOICE_MESSAGE, row, _time_of(row)) for row in changes.voice_messages),
         ]
         return [
             {
@@ -166,7 +166,7 @@ class MediaService:
                 "source_path": row.path,
                 "expected_ms": expected_ms,
                 "started_at": row.started_at,
-                "no_room": getattr(row, "no_room", NoRoom.NOWHERE).value,
+                "no_room": NoRoom(row.no_room).value,
                 "due_at": due_at,
             }
             for kind, row, expected_ms in rows
@@ -342,6 +342,13 @@ class MediaService:
 
 _RETRYABLE = frozenset({MediaStatus.MISSING, MediaStatus.FAILED})
 _FROM_LEDGER = ("source_path", "expected_ms", "started_at", "no_room")
+
+
+def _time_of(row: VoiceMessageRow) -> int | None:
+    """How long the message took, if the disk may have cut it; else its length is the caller's."""
+    if row.no_room == NoRoom.NOWHERE or row.ended_at is None:
+        return None
+    return round((row.ended_at - row.started_at).total_seconds() * 1000)
 
 
 def _new(row: dict[str, Any]) -> dict[str, Any]:

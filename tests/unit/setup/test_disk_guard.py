@@ -35,7 +35,8 @@ class Disks:
 
     def events(self) -> list[str]:
         rows = parse(self.plan.journal.read_bytes()).rows
-        return [f"{row.event} {row.fact('recordings')}" for row in rows]
+        names = ("recordings", "voice_messages")
+        return [" ".join([row.event, *(row.fact(name) for name in names)]) for row in rows]
 
     def names(self) -> set[str]:
         return {entry.name for entry in self.plan.flags.iterdir() if "state" not in entry.name}
@@ -75,7 +76,12 @@ def test_it_goes_down_step_by_step_and_comes_back(disks: Disks) -> None:
         (300, "no_new", False, True),
         (4000, "on", True, True),
     ]
-    assert disks.events() == ["ROOM no_new", "ROOM none", "ROOM no_new", "ROOM on"]
+    assert disks.events() == [
+        "ROOM no_new no_new",
+        "ROOM none none",
+        "ROOM no_new no_new",
+        "ROOM on on",
+    ]
 
 
 def test_each_disk_is_judged_by_itself(disks: Disks) -> None:
@@ -86,6 +92,7 @@ def test_each_disk_is_judged_by_itself(disks: Disks) -> None:
     assert state.logs_kept
     assert disks.names() == {"no-recordings", "voice-messages"}
     assert (disks.plan.journal.parent / RESERVE_NAME).exists()
+    assert disks.events() == ["ROOM none on"]
 
 
 def test_the_next_guard_goes_on_where_this_one_was_killed(disks: Disks) -> None:
@@ -94,7 +101,7 @@ def test_the_next_guard_goes_on_where_this_one_was_killed(disks: Disks) -> None:
     disks.now += 5
     second = disks.guard().look()
     assert second.since == first.since
-    assert disks.events() == ["ROOM no_new"]
+    assert disks.events() == ["ROOM no_new no_new"]
 
 
 def test_what_cannot_be_done_is_said_and_done_at_the_next_look(disks: Disks) -> None:

@@ -42,6 +42,19 @@ def test_what_began_after_it_or_was_over_is_whole() -> None:
     assert no_room(*LINES, room("none")) == [NoRoom.NOWHERE]
 
 
+def test_a_message_that_was_spoken_when_its_disk_was_full_may_be_cut() -> None:
+    lines = journal("exit_key_message").splitlines(keepends=True)
+    begun = next(at for at, line in enumerate(lines) if b"VOICE_MESSAGE_START" in line)
+
+    def cut(event: dict[str, str]) -> list[NoRoom]:
+        said = own_row("ROOM", 1795407500.0, event)
+        data = b"".join([*lines[: begun + 1], said, *lines[begun + 1 :]])
+        return [row.no_room for row in ledger_of(data).voice_messages]
+
+    assert cut({"recordings": "on", "voice_messages": "none"}) == [NoRoom.CUT]
+    assert cut({"recordings": "none", "voice_messages": "on"}) == [NoRoom.NOWHERE]
+
+
 def test_what_the_dialplan_left_out_was_left_out() -> None:
     said = [
         line.replace(b'.raw\\""', b'.raw\\"",\\""left_out\\"":\\""no_room\\""') for line in LINES

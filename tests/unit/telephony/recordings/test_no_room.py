@@ -8,7 +8,7 @@ from datetime import timedelta
 from callcenter.insight.audit.compare import Kind
 from callcenter.insight.audit.room import without_room
 from callcenter.telephony.domain.ledger import NoRoom
-from tests.unit.telephony.recordings.house import NOON, House, stereo
+from tests.unit.telephony.recordings.house import NOON, House, stereo, wav
 
 
 async def test_what_was_left_out_has_its_name_at_the_first_look(house: House) -> None:
@@ -35,6 +35,18 @@ async def test_what_is_whole_all_the_same_is_ready(house: House) -> None:
     await house.hear(row)
     await house.worker.drain()
     assert (await house.file(row.id)).status == "ready"
+
+
+async def test_a_message_that_was_cut_is_shorter_than_its_time(house: House) -> None:
+    cut = replace(house.message(1), no_room=NoRoom.CUT)
+    whole = replace(house.message(2), no_room=NoRoom.CUT)
+    nothing = replace(house.message(3), no_room=NoRoom.CUT)
+    house.put(cut.path, wav(3, finished=False))
+    house.put(whole.path, wav(9))
+    await house.hear(cut, whole, nothing)
+    await house.wait_through()
+    states = [(await house.file(row.id)).status for row in (cut, whole, nothing)]
+    assert states == ["cut", "ready", "left_out"]
 
 
 async def test_they_are_counted_by_day_and_named_by_the_audit(house: House) -> None:
