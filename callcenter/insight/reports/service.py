@@ -21,7 +21,6 @@ from callcenter.workforce.figures.measure import (
     no_thresholds,
 )
 
-
 Unrecorded = Callable[[datetime, datetime], Awaitable[tuple[int, int]]]
 """Of the recordings begun between the two moments: how many were left out, and how many cut, for
 want of room."""
