@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -45,6 +46,11 @@ class _Prepared:
     """What `System` needs of a set-up that another process did."""
 
     seats: list[DesiredSeat]
+
+
+def _stop_with_parent() -> None:
+    """SIGTERM for us when our parent dies (Linux, prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)
 
 
 class RunSystem(System):
@@ -105,6 +111,8 @@ class RunSystem(System):
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
+                # A test that is killed leaves nothing running.
+                preexec_fn=_stop_with_parent,  # noqa: PLW1509 (one system call, no lock)
             )
 
     async def stop_run(self) -> None:
