@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -52,6 +53,15 @@ class SmallDisk:
         subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)], check=True
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        # Lazily: whatever still has a file open there keeps it.
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=False)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
 
     @property
     def _filler(self) -> Path:

@@ -30,8 +30,7 @@ TOGETHER = 4
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(toolbox: Toolbox) -> AsyncIterator[RunSystem]:
     """An instance under `callcenter run`."""
-    disk = SmallDisk(short_home(), DISK_MIB)
-    with port_block() as base:
+    with SmallDisk(short_home(), DISK_MIB) as disk, port_block() as base:
         async with RunSystem(disk, base, Settings(_env_file=None).cache, {}) as instance:
             yield instance
 
