@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.platform.broadcast import Change
+from callcenter.platform.health import Check
 from callcenter.platform.port import Port
 from callcenter.platform.wiring import Platform, Routers, Task
 from callcenter.telephony.blocklist import endpoints as blocklist_api
@@ -19,6 +21,13 @@ from callcenter.telephony.calls.service import CallService
 from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.domain.media import MediaStatus
 from callcenter.telephony.domain.seating import DesiredMember
+from callcenter.telephony.health import (
+    agi_health,
+    journal_health,
+    link_health,
+    recordings_health,
+    seats_health,
+)
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig
 from callcenter.telephony.pbx.ari import AriClient
 from callcenter.telephony.pbx.live import LiveFloor
@@ -75,6 +84,7 @@ class Telephony:
     sitting: Port[Sitting]
     note_media: Port[NoteMedia]
     tasks: Sequence[Task]
+    checks: Mapping[str, Check]
 
 
 def wire_telephony(platform: Platform) -> Telephony:
@@ -151,6 +161,13 @@ def wire_telephony(platform: Platform) -> Telephony:
         Task("sweeper", sweeper.run),
         Task("room", RoomWatch(settings.room_state_file, link, live).run),
     )
+    checks: dict[str, Check] = {
+        "ami": partial(link_health, link),
+        "seats": partial(seats_health, reconciler),
+        "journal": partial(journal_health, reader),
+        "agi": partial(agi_health, settings),
+        "recordings": partial(recordings_health, settings),
+    }
     return Telephony(
         link=link,
         live=live,
@@ -166,4 +183,5 @@ def wire_telephony(platform: Platform) -> Telephony:
         sitting=sitting,
         note_media=note_media,
         tasks=tasks,
+        checks=checks,
     )

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from callcenter.insight.health import room
-from callcenter.insight.health.limits import limits_health
-from callcenter.insight.health.parts import HealthStatus
-from callcenter.insight.health.room import disk_health
 from callcenter.platform.config import Settings
+from callcenter.platform.health import HealthStatus
+from callcenter.platform.room import health as room
+from callcenter.platform.room.health import disk_health
+from callcenter.platform.room.limits import limits_health
 from callcenter.platform.room.plan import plan_file
 from callcenter.platform.room.rules import Free, Recording
 from callcenter.platform.room.state import Flag, RoomState, set_flag, write_state

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from callcenter.insight.health.parts import PartHealth, degraded, well
 from callcenter.platform.config import Settings
+from callcenter.platform.health import PartHealth, degraded, well
 from callcenter.platform.room.state import read_state
 
 _MIB = 1024 * 1024

@@ -6,8 +6,8 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
-from callcenter.insight.health.parts import PartHealth, degraded, down, well
 from callcenter.platform.config import Settings
+from callcenter.platform.health import PartHealth, degraded, down, well
 from callcenter.platform.room.disks import ahead_of, free_of
 from callcenter.platform.room.plan import plan_file
 from callcenter.platform.room.rules import Recording
