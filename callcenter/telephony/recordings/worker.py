@@ -54,8 +54,9 @@ LONGEST_RETRY_SECONDS = 3600.0
 """A disk that is mended is noticed within the hour."""
 IDLE_SECONDS = 10.0
 """Look at least so often: what another process wrote (a rebuild) wakes nobody here."""
-LEAST_PAUSE_SECONDS = 0.1
-"""Between two looks for work, so that an idle thread does not spin while others are busy."""
+LEAST_PAUSE_SECONDS = 0.5
+"""Between two looks for work: files of half a second are found by one look, and an idle thread does
+not spin while others are busy."""
 TOGETHER_SECONDS = 0.3
 """After a call has ended its file settles for longer than this anyway."""
 AT_ONCE = 16
