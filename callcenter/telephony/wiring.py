@@ -29,12 +29,14 @@ from callcenter.telephony.health import (
     seats_health,
 )
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig
+from callcenter.telephony.pbx.announcer import Announcer
 from callcenter.telephony.pbx.ari import AriClient
 from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.reconciler import Reconciler
 from callcenter.telephony.pbx.registrations import Registrations
 from callcenter.telephony.pbx.room_watch import RoomWatch
 from callcenter.telephony.pbx.switch import PbxSwitch
+from callcenter.telephony.pbx.turns import Turns
 from callcenter.telephony.queues import endpoints as queues_api
 from callcenter.telephony.queues.service import QueueService
 from callcenter.telephony.recordings import endpoints as recordings_api
@@ -118,6 +120,8 @@ def wire_telephony(platform: Platform) -> Telephony:
     seats.on_change(registrations.expect_changes)
     seats.on_change(reconciler.request)
     queues.on_change(reconciler.request)
+    announcer = Announcer(link, live, queues.pbx, at_once=settings.announcements_at_once)
+    queues.on_change(announcer.queues_changed)
 
     calls = CallService(database)
 
@@ -156,6 +160,8 @@ def wire_telephony(platform: Platform) -> Telephony:
         Task("ami-link", link.run),
         Task("seats", reconciler.run),
         Task("registrations", registrations.run),
+        Task("announcer", announcer.run),
+        Task("turns", Turns(link, live).run),
         Task("media", worker.run),
         Task("retention", retention.run),
         Task("sweeper", sweeper.run),

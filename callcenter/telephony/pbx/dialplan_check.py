@@ -34,7 +34,7 @@ APPLICATIONS = frozenset(
     }
 )  # fmt: skip
 FUNCTIONS = frozenset(
-    {"CALLERID", "CHANNEL", "CUT", "DB", "FILTER", "REGEX", "STAT", "STRFTIME", "TIMEOUT"}
+    {"CALLERID", "CHANNEL", "CUT", "DB", "FILTER", "IMPORT", "REGEX", "STAT", "STRFTIME", "TIMEOUT"}
 )
 USER_EVENTS = frozenset(
     {
