@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from callcenter.config import Settings
+
 from tests.live.live_crowd import FOR_EVER, Caller, Crowd, one_a_second
 from tests.live.live_system import System, port_block, short_home
 

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     """A call of which only the beginning was recorded, for the same reason."""
     FILE_UNKNOWN = "file_unknown"
     """A file with sound that no row speaks of."""
+    OVERTAKEN = "overtaken"
+    """A seat rang for somebody who came later, while this caller went on waiting."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ class QueueVisit(Base):
     joined_at: Mapped[datetime] = mapped_column(index=True)
     left_at: Mapped[datetime | None]
     how: Mapped[str | None] = mapped_column(String(16))
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Ring(Base):

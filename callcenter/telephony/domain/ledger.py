@@ -148,6 +148,11 @@ class CallRow:
         return self.caller_number if self.direction is Direction.OUTBOUND else self.seat
 
 
+PRIORITY_RETURNED = 10
+"""A transfer that reached nobody, a phone that died in the talk (dialplan, ``queue-order``)."""
+PRIORITY_FRONT = 11
+
+
 @dataclass(frozen=True, slots=True)
 class QueueVisitRow:
     id: str
@@ -158,6 +163,9 @@ class QueueVisitRow:
     joined_at: datetime
     left_at: datetime | None
     how: VisitEnd | None
+    priority: int = 0
+    """As routed, 0 to 10; `PRIORITY_RETURNED` after a talk that was lost, `PRIORITY_FRONT` if a
+    supervisor has moved him to the front. Among equals the call that came first goes first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Visit(Record):
     joined_at: datetime
     left_at: datetime | None = None
     how: VisitEnd | None = None
+    priority: int = 0
 
     def row(self) -> QueueVisitRow:
         """The ledger's record."""
@@ -86,6 +87,7 @@ class Visit(Record):
             self.joined_at,
             left_at,
             self.how,
+            self.priority,
         )
 
 

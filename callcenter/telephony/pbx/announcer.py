@@ -12,13 +12,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from callcenter.telephony.pbx.ami.actions import Hangup
-from callcenter.telephony.pbx.ami.actions_steering import CallOut
-from callcenter.telephony.pbx.ami.events import Event
-from callcenter.telephony.pbx.ami.link import AmiLink
-from callcenter.telephony.pbx.ami.outcomes import Done
-from callcenter.telephony.pbx.ami.queue_actions import HoldTimes
-from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.telephony.domain.announcements import (
     TELL_CHANNEL,
@@ -34,6 +27,13 @@ from callcenter.telephony.domain.announcements import (
 from callcenter.telephony.domain.floor import BridgeEntered, CallerLeft
 from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.queues import PbxQueues
+from callcenter.telephony.pbx.ami.actions import Hangup
+from callcenter.telephony.pbx.ami.actions_steering import CallOut
+from callcenter.telephony.pbx.ami.events import Event
+from callcenter.telephony.pbx.ami.link import AmiLink
+from callcenter.telephony.pbx.ami.outcomes import Done
+from callcenter.telephony.pbx.ami.queue_actions import HoldTimes
+from callcenter.telephony.pbx.live import LiveFloor
 
 _log = logging.getLogger(__name__)
 

@@ -50,8 +50,8 @@ from callcenter.telephony.pbx.live import LiveFloor
 
 FAMILY = "steering"
 LINE, ANNOUNCEMENT = "line", "announcement"
-FIRST_PRIORITY = 1000
-"""Above what routing gives (10), and high enough that nobody adds to it by chance."""
+FIRST_PRIORITY = 2_000_000_000
+"""Above every place that the dialplan gives (``queue-order``), and what the PBX can keep."""
 SILENT, LOUD = "-32767", "0"
 MUTED, PAUSED = "STEER_MUTED", "STEER_PAUSED"
 """Variables of the seat's and of the citizen's leg; they live and end with the leg."""
@@ -132,8 +132,10 @@ class SteeringSwitch:
         await self._seen(together, what)
 
     async def to_front(self, caller: WaitingCaller) -> None:
-        """Make a waiting caller the first of his queue; the floor shows it when this returns."""
+        """Make a waiting caller the first of his queue; the journal is told before it is so, and
+        the floor shows it when this returns."""
         what = f"move to the front of {caller.queue}"
+        await self.mark(Mark.TO_FRONT, caller.uniqueid, "supervisor")
         action = QueueCallerPriority(caller.queue, caller.channel, FIRST_PRIORITY)
         await self._do(action, what)
         # The PBX tells nobody of the new order.

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
+from callcenter.platform.clock import Clock, utc_now
+from callcenter.telephony.domain.floor import CallerLeft, DeviceChanged, DeviceState, MemberSet
+from callcenter.telephony.domain.turns import queues_of, whose_turn
 from callcenter.telephony.pbx.ami.events import Event
 from callcenter.telephony.pbx.ami.link import AmiLink
 from callcenter.telephony.pbx.ami.queue_actions import LookAgain
 from callcenter.telephony.pbx.live import LiveFloor
-from callcenter.platform.clock import Clock, utc_now
-from callcenter.telephony.domain.floor import CallerLeft, DeviceChanged, DeviceState, MemberSet
-from callcenter.telephony.domain.turns import queues_of, whose_turn
 
 BEHIND_SECONDS = 0.02
 """Behind the turn of a second, so that the PBX's clock has turned as well."""

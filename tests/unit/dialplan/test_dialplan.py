@@ -95,6 +95,14 @@ BROKEN = {
         "[from-pstn]\nexten => s,1,Queue(12345,c)\n[queue-exit]\nexten => 1,1,Dial(PJSIP/8001)\n",
         "can reach Dial",
     ),
+    "a queue's subroutine that is not there": (
+        "[from-pstn]\nexten => s,1,Set(CC_X=B(gone^s^1))\n same => n,Queue(1,c${CC_X})\n",
+        "gone,s,1",
+    ),
+    "a queue's subroutine dials out": (
+        "[from-pstn]\nexten => s,1,Queue(1,cB(out^s^1))\n[out]\nexten => s,1,Dial(PJSIP/8001)\n",
+        "can reach Dial",
+    ),
     "caller gets transfer keys": ("[from-pstn]\nexten => s,1,Queue(12345,cT)\n", "transfer keys"),
     "a shell": ("[from-pstn]\nexten => s,1,System(id)\n", "System"),
     "a shell function": ("[from-pstn]\nexten => s,1,Set(X=${SHELL(id)})\n", "SHELL"),
