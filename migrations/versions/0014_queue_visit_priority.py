@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from callcenter.db.base import BigInt
+from callcenter.platform.db.base import BigInt
 
 revision = "0014"
 down_revision = "0013"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from callcenter.simulator.call import Call, CallRefused
 from callcenter.simulator.phone import Phone
+from callcenter.simulator.rtp import StreamClosed
 from tests.live.live_system import System, new_number
 
 FOR_EVER = 600.0
@@ -37,9 +38,17 @@ class Caller:
     """He is no longer there, served or not."""
 
     @property
+    def waited(self) -> float:
+        """Seconds from being let in."""
+        return self.waited_until - self.let_in if self.let_in is not None else 0.0
+
+    @property
     def waited_until(self) -> float:
         """The end of his waiting: a seat rang, or he was gone."""
         return self.offered or self.gone or FOR_EVER + self.dialled
+
+
+Act = Callable[[Call, Caller], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -68,7 +77,7 @@ class Crowd:
         number: str = "12345",
         *,
         patience: float = FOR_EVER,
-        act: Callable[[Call, Caller], Awaitable[None]] | None = None,
+        act: Act | None = None,
     ) -> Caller:
         """One caller dials; he hangs up `patience` seconds later, whatever has become of him."""
         phone = await self.stack.enter_async_context(self.system.caller(new_number()))
@@ -101,14 +110,15 @@ class Crowd:
         out: Call,
         caller: Caller,
         patience: float,
-        act: Callable[[Call, Caller], Awaitable[None]] | None,
+        act: Act | None,
     ) -> None:
         with contextlib.suppress(TimeoutError, CallRefused):
             async with asyncio.timeout(caller.dialled + patience - time.monotonic()):
                 await out.answered(patience)
                 caller.let_in = time.monotonic()
                 if act is not None:
-                    await act(out, caller)
+                    with contextlib.suppress(StreamClosed):
+                        await act(out, caller)
                 await out.ended(patience)
         caller.gone = time.monotonic()
         await out.hang_up()
@@ -151,6 +161,16 @@ class Crowd:
             if waits and earlier.waited_until > later.offered + tolerance:
                 found.append((earlier, later))
         return found
+
+    def out_of_order(self, tolerance: float) -> list[tuple[Caller, Caller]]:
+        """Pairs (earlier, later) by their dialling of whom the later one was offered to a seat
+        first, by more than `tolerance`."""
+        every = sorted(self.callers.values(), key=lambda one: one.dialled)
+        return [
+            (earlier, later)
+            for earlier, later in itertools.combinations(every, 2)
+            if earlier.waited_until > later.waited_until + tolerance
+        ]
 
     def gave_up(self) -> list[Caller]:
         """Who left unserved although somebody who came later was served."""
@@ -212,9 +232,16 @@ class Crowd:
         ]
 
 
-async def one_a_second(crowd: Crowd, count: int, patience: Callable[[int], float]) -> None:
-    """`count` callers, one a second; the caller of that index hangs up after `patience`."""
+async def at_intervals(
+    crowd: Crowd,
+    seconds: float,
+    count: int,
+    patience: Callable[[int], float],
+    act: Act | None = None,
+) -> None:
+    """`count` callers, one every so many `seconds`; the caller of an index hangs up after
+    `patience` of it, and does `act` once he is let in."""
     begun = time.monotonic()
     for index in range(count):
-        await asyncio.sleep(max(0.0, begun + index - time.monotonic()))
-        await crowd.call_in(patience=patience(index))
+        await asyncio.sleep(max(0.0, begun + seconds * index - time.monotonic()))
+        await crowd.call_in(patience=patience(index), act=act)

@@ -14,9 +14,8 @@ import os
 from contextlib import AsyncExitStack
 from typing import Any
 
-from callcenter.config import Settings
-
-from tests.live.live_crowd import FOR_EVER, Caller, Crowd, one_a_second
+from callcenter.platform.config import Settings
+from tests.live.live_crowd import FOR_EVER, Caller, Crowd, at_intervals
 from tests.live.live_system import System, port_block, short_home
 
 SEATS, CALLERS, FIRST = 6, 26, 6
@@ -38,7 +37,7 @@ async def story(system: System) -> Crowd:
 
         crowd = Crowd(system, stack, talk)
         await crowd.sit_down(phones)
-        await one_a_second(crowd, CALLERS, patience)
+        await at_intervals(crowd, 1.0, CALLERS, patience)
         await crowd.over(90)
         return crowd
 

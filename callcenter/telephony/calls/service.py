@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from callcenter.people.trail import reading
 from callcenter.platform.db.engine import Database
+from callcenter.platform.errors import NotFound
+from callcenter.telephony.calls import reading
 from callcenter.telephony.calls.models import Call, QueueVisit, Recording, Talk, VoiceMessage
 from callcenter.telephony.calls.reading import CallFilter
 from callcenter.telephony.calls.stays import StayOfCall, stays

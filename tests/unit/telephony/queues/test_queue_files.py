@@ -6,6 +6,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from callcenter.platform.config import Settings
+from callcenter.setup.deployment import REPOSITORY
+from callcenter.telephony.domain.queues import MenuKey, PbxQueues, QueuePlan, Strategy, pbx_queues
 from callcenter.telephony.pbx.dialplan_check import Dialplan, check, reachable
 from callcenter.telephony.pbx.queue_config import (
     DIALPLAN_FILE,
