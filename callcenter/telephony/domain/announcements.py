@@ -36,8 +36,8 @@ AGAIN_SECONDS = 15.0
 BEGIN_SECONDS = 5.0
 """From the order to speak until the floor must show the leg; what is not there then never began."""
 
-_TELL = re.compile(r"tell-(.+)-[0-9]{1,12}\.[0-9]{1,6}")
-_MICROS = 1_000_000
+_TELL = re.compile(r"tell-(.+)\.([0-9]{1,6})")
+SERIALS = 10**6
 
 Stay = tuple[str, Uniqueid]
 """A queue, and the caller's leg."""
@@ -111,11 +111,13 @@ class Decision:
     """When to decide again even if nothing happens; None: nothing is due."""
 
 
-def tell_id(to: Uniqueid, at_us: int) -> Uniqueid:
-    """An identifier for a leg that speaks to the leg `to`, begun at `at_us` (microseconds since
-    1970). The serial behind the point is never 0, which would say that the PBX was started anew."""
-    seconds, micros = divmod(at_us, _MICROS)
-    return Uniqueid(f"tell-{to}-{seconds}.{micros or 1}")
+def tell_id(to: Uniqueid, serial: int) -> Uniqueid:
+    """An identifier for a leg that speaks to the leg `to`; `serial` counts on, from anywhere.
+
+    It is short, because the journal takes no longer ones than the ledger; and its number is never
+    0, which would say that the PBX was started anew.
+    """
+    return Uniqueid(f"tell-{to}.{serial % (SERIALS - 1) + 1}")
 
 
 def told_leg(leg: Channel) -> Uniqueid | None:
@@ -168,7 +170,7 @@ def decide(
         leg = floor.channels.get(caller.uniqueid)
         away = caller.uniqueid in busy or caller.uniqueid not in waiting
         if away or (leg is not None and leg.linkedid in rung):
-            at = max(at, now + 0.001)  # Whatever keeps him busy will change the floor.
+            continue  # When that ends, the floor changes.
         due.append((at, say))
     due.sort(key=lambda one: (one[0], one[1].caller.position))
     room = max(0, at_once - len(busy))
@@ -177,7 +179,7 @@ def decide(
         stay = (say.caller.queue, say.caller.uniqueid)
         heard[stay] = _said(heard[stay], say, now)
         begun[say.caller.uniqueid] = now
-    later = [at for at, say in due if at > now + 0.001]
+    later = [at for at, say in due if at > now]
     later += [at + BEGIN_SECONDS for at in begun.values()]
     return Decision(
         then=Announcements(heard, begun, stopped | set(stop), known_from),

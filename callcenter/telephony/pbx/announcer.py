@@ -8,12 +8,15 @@ nothing is said; what is being said then ends by itself.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.telephony.domain.announcements import (
+    SERIALS,
     TELL_CHANNEL,
     Announcements,
     Rhythm,
@@ -44,7 +47,6 @@ QUEUES_SECONDS = 60.0
 """The queues' settings are read again so often even if nobody said that they changed."""
 HOLD_TIME_SECONDS = 10.0
 """An average of waiting times is good for so long."""
-MICROS = 1_000_000
 
 
 class Announcer:
@@ -73,7 +75,8 @@ class Announcer:
         self._read_at = float("-inf")
         self._hold_times: Mapping[str, int] = {}
         self._hold_times_at = float("-inf")
-        self._last_us = 0
+        # Begun anywhere: a leg of the process before may still be speaking to the same caller.
+        self._serials = itertools.count(secrets.randbelow(SERIALS))
         link.subscribe(self._on_event)
 
     def queues_changed(self) -> None:
@@ -130,7 +133,7 @@ class Announcer:
             variables["TELL_PLACE"] = str(say.caller.position)
             minutes = await self._minutes(say) if say.first else 0
             variables["TELL_MINUTES"] = str(minutes or "")
-        leg = self._identifier(say.caller.uniqueid)
+        leg = tell_id(say.caller.uniqueid, next(self._serials))
         order = CallOut(f"{TELL_CHANNEL}/n", "tell", say.words.value, leg, variables)
         outcome = await self._link.send(order)
         if not isinstance(outcome, Done):
@@ -148,11 +151,6 @@ class Announcer:
                 self._hold_times = outcome.result
         average = self._hold_times.get(say.caller.queue, 0)
         return minutes_left(average, self._now() - say.caller.since)
-
-    def _identifier(self, to: Uniqueid) -> Uniqueid:
-        """Never the same twice, also within a microsecond."""
-        self._last_us = max(int(self._now() * MICROS), self._last_us + 2)
-        return tell_id(to, self._last_us)
 
     def _now(self) -> float:
         return self._clock().timestamp()
