@@ -37,6 +37,8 @@ SETTINGS = {
 INTERVAL, TALK_SECONDS, PATIENCE_SECONDS = 0.5, 7.0, 15.0
 LONGEST_IDLE = 1.5
 """The law: while somebody waits whom it could serve, no seat is free for longer."""
+HELD_SECONDS = 0.2
+"""Of the last one: who comes in the very moment in which all go on is not held up."""
 LOOK_SECONDS = 1.0
 """With the service dead each caller looks once a second, at a moment of his own."""
 
@@ -110,6 +112,7 @@ async def test_a_held_up_burst_is_served_in_the_order_of_coming(stories: Stories
         for process in family:
             process.suspend()
         await at_intervals(crowd, 0.15, 12, lambda _: FOR_EVER)
+        await asyncio.sleep(HELD_SECONDS)
         if how == "is killed":
             system.kill("agi")
         else:

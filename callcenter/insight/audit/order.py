@@ -23,8 +23,8 @@ from datetime import datetime, timedelta
 from callcenter.insight.audit.compare import Difference, Kind
 
 TOLERANCE = timedelta(seconds=2)
-"""The PBX's callers look once a second (app_queue.c, RECHECK); one who was held up before the queue
-looks 1.1 s after he joined (dialplan, ``queue-settle``); the rest is for a machine that is busy."""
+"""The PBX's callers look once a second (app_queue.c, RECHECK), and who was held up before the queue
+0.6 s after he joined (dialplan, ``queue-settle``); the rest is for a machine that is busy."""
 LEVEL_SECONDS = 6
 LAST_LEVEL = timedelta(seconds=48)
 """queuerules.conf: a level more every six seconds, and after that time there is none left."""
