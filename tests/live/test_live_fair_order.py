@@ -40,7 +40,8 @@ LONGEST_IDLE = 1.5
 HELD_SECONDS = 0.2
 """Of the last one: who comes in the very moment in which all go on is not held up."""
 LOOK_SECONDS = 1.0
-"""With the service dead each caller looks once a second, at a moment of his own."""
+"""Each caller looks for himself once a second at least; on a busy machine the service may be late
+with waking whoever is next."""
 
 
 async def people(system: System, stack: AsyncExitStack, seats: int, talk: float) -> Crowd:
@@ -73,7 +74,7 @@ async def test_nobody_is_overtaken_and_no_seat_stands_free(stories: Stories) -> 
 
         await at_intervals(crowd, INTERVAL, CALLERS, patience, listen)
         await crowd.over(60)
-        assert not crowd.overtakings(), "\n".join(crowd.table())
+        assert not crowd.overtakings(LOOK_SECONDS), "\n".join(crowd.table())
         assert not crowd.gave_up(), "\n".join(crowd.table())
         _, longest = crowd.idle()
         assert longest <= LONGEST_IDLE, "\n".join(crowd.table())
