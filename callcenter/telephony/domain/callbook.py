@@ -318,11 +318,15 @@ class CallBook:
     def _app_ended(self, leg: Leg, row: JournalRow) -> None:
         if leg.app != row.app:
             return
-        leg.app = leg.appdata = ""
         if row.app == "Queue" and leg.visit is not None:
+            # Or it only runs a subroutine of its own, and then rings before it is told that it goes
+            # on: that it is over is said by its result, a key, or the leg's end.
             leg.call.leave_queue(leg.visit, row.at)
+            return
+        leg.app = leg.appdata = ""
 
     def _queue_result(self, leg: Leg, row: JournalRow) -> None:
+        leg.app = leg.appdata = ""
         if leg.visit is None:
             return
         # CONTINUE, or nothing said: the caller was served, or is on his way out.
@@ -332,6 +336,7 @@ class CallBook:
             self._note(leg.call)
 
     def _queue_exit(self, leg: Leg, row: JournalRow) -> None:
+        leg.app = leg.appdata = ""
         if leg.visit is not None:
             leg.call.settle_visit(leg.visit, VisitEnd.EXIT_KEY, row.at)
             leg.call.give_up_rings(leg, row.at)
