@@ -144,7 +144,7 @@ class Settings(BaseSettings):
         45, ge=0, le=600, description="How often the way to a voice message is said; 0: never."
     )
     announcements_at_once: int = Field(
-        30, ge=1, le=1000, description="Callers spoken to at once: 1 % of a core and 2 legs each."
+        30, ge=1, le=1000, description="Callers spoken to at once: 2 legs and 0.5 % of a core each."
     )
     max_channels: int = Field(
         1500, ge=10, le=100000, description="PBX refuses more: 500 calls of at most three legs."

@@ -60,6 +60,7 @@ class Crowd:
     talk: Callable[[Caller], float]
     """How long a seat talks with a caller before it hangs up, seconds."""
     callers: dict[str, Caller] = field(default_factory=dict)
+    phones: list[Phone] = field(default_factory=list)
     busy: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     """Of each seat: from ringing to the end of the call."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -69,8 +70,14 @@ class Crowd:
     async def sit_down(self, phones: Iterable[Phone]) -> None:
         """Registered `phones` take every call from now on, after a moment of ringing."""
         for phone in phones:
-            self.busy[phone.user] = []
+            self.phones.append(phone)
+            self.busy[phone.user] = [(0.0, time.monotonic())]
             self._spawn(self._serve(phone))
+
+    async def go_home(self, phone: Phone) -> None:
+        """A seat takes no more calls; the one it is in goes on."""
+        self.busy[phone.user].append((time.monotonic(), time.monotonic() + FOR_EVER))
+        await phone.unregister()
 
     async def call_in(
         self,
@@ -172,14 +179,17 @@ class Crowd:
             if earlier.waited_until > later.waited_until + tolerance
         ]
 
-    def gave_up(self) -> list[Caller]:
-        """Who left unserved although somebody who came later was served."""
+    def gave_up(self, tolerance: float = 0.0) -> list[Caller]:
+        """Who left unserved although a seat had rung for somebody who came later, more than
+        `tolerance` before."""
         unserved = [one for one in self.callers.values() if one.answered is None]
         return [
             one
             for one in unserved
             if any(
-                other.answered is not None and other.dialled > one.dialled
+                other.dialled > one.dialled
+                and other.offered is not None
+                and other.offered + tolerance < (one.gone or FOR_EVER)
                 for other in self.callers.values()
             )
         ]
