@@ -10,7 +10,9 @@ more: whoever is not woken looks by himself within the second.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
+from itertools import islice
 
 from callcenter.telephony.domain.floor import DeviceState, Floor, Member, WaitingCaller
 
@@ -37,21 +39,21 @@ def queues_of(floor: Floor, endpoint: str) -> frozenset[str]:
 def whose_turn(floor: Floor, queues: Collection[str]) -> tuple[WaitingCaller, ...]:
     """Who of those that wait in `queues` should look now, in order: of each queue as many as it
     has free seats, but those for whom a seat rings."""
-    found: list[WaitingCaller] = []
+    lines = {queue: floor.waiting[queue] for queue in sorted(queues) if queue in floor.waiting}
+    free = Counter(
+        queue
+        for (queue, _interface), member in floor.members.items()
+        if queue in lines and may_take_calls(floor, member)
+    )
+    if not free:
+        return ()
     rung = floor.ringing_groups()
-    for queue in sorted(queues):
-        line = floor.waiting.get(queue, ())
-        if not line:
-            continue
-        free = sum(
-            may_take_calls(floor, member)
-            for (of, _interface), member in floor.members.items()
-            if of == queue
-        )
-        idle = [
+    found: list[WaitingCaller] = []
+    for queue, line in lines.items():
+        unserved = (
             caller
             for caller in line
             if (leg := floor.channels.get(caller.uniqueid)) is None or leg.linkedid not in rung
-        ]
-        found += idle[: min(free, MOST)]
+        )
+        found += islice(unserved, min(free[queue], MOST))
     return tuple(found)
