@@ -34,7 +34,19 @@ APPLICATIONS = frozenset(
     }
 )  # fmt: skip
 FUNCTIONS = frozenset(
-    {"CALLERID", "CHANNEL", "CUT", "DB", "FILTER", "IMPORT", "REGEX", "STAT", "STRFTIME", "TIMEOUT"}
+    {
+        "CALLERID",
+        "CHANNEL",
+        "CUT",
+        "DB",
+        "FILTER",
+        "IMPORT",
+        "QUEUE_GET_CHANNEL",
+        "REGEX",
+        "STAT",
+        "STRFTIME",
+        "TIMEOUT",
+    }
 )
 USER_EVENTS = frozenset(
     {
