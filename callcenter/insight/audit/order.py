@@ -24,7 +24,7 @@ from callcenter.insight.audit.compare import Difference, Kind
 
 TOLERANCE = timedelta(seconds=2)
 """The PBX's callers look once a second (app_queue.c, RECHECK), and who was held up before the queue
-0.8 s after he joined (dialplan, ``queue-settle``); the rest is for a machine that is busy."""
+0.6 s after he joined (dialplan, ``queue-settle``); the rest is for a machine that is busy."""
 LEVEL_SECONDS = 6
 LAST_LEVEL = timedelta(seconds=48)
 """queuerules.conf: a level more every six seconds, and after that time there is none left."""
