@@ -22,11 +22,12 @@ from callcenter.insight.health.metrics import Metrics
 from callcenter.people import wiring as people_wiring
 from callcenter.people.gate import Gate
 from callcenter.platform.config import Settings
-from callcenter.platform.http.api import error_body, install_error_handlers
+from callcenter.platform.http.api import error_answer, error_body, install_error_handlers
 from callcenter.platform.http.described import ERRORS, TOKEN_DOC
 from callcenter.platform.http.given import shelf_of
 from callcenter.platform.http.middleware import RequestTimes, SizeLimit
 from callcenter.platform.secrets import Secrets
+from callcenter.platform.wanting import wanting
 from callcenter.platform.wiring import wire_platform
 from callcenter.telephony import wiring as telephony_wiring
 from callcenter.workforce import wiring as workforce_wiring
@@ -84,8 +85,11 @@ async def _lifespan(
         yield
 
 
-async def _unexpected(_request: Request, _error: Exception) -> Response:
-    """A fault of ours: the framework has it logged with its trace, the client learns no more."""
+async def _unexpected(_request: Request, error: Exception) -> Response:
+    """A fault of ours: the framework has it logged with its trace, the client learns no more. The
+    machine's want of something is none of ours, and the same again will do."""
+    if (want := wanting(error)) is not None:
+        return error_answer(want)
     body = error_body("internal_error", "an error of ours; the service's log has it")
     return JSONResponse(body, status_code=500)
 

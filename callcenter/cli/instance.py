@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import select
 import socket
 import sys
 import time
@@ -19,6 +21,7 @@ from callcenter.platform.db.migrate import head_revision, upgrade_async
 from callcenter.platform.errors import SetupError
 from callcenter.platform.secrets import Secrets, ensure_secrets
 from callcenter.setup.deployment import write_configuration
+from callcenter.setup.limits import calls_for, open_files
 from callcenter.setup.run import phone_address
 from callcenter.setup.supervisor import run_dir
 from callcenter.setup.toolbox import Toolbox, ensure_toolbox
@@ -28,6 +31,8 @@ from callcenter.telephony.domain.seating import DesiredSeat
 HOME_LENGTH_MAX = 80
 """The PBX's own socket is HOME/asterisk/run/asterisk.ctl, and sun_path holds 108 bytes."""
 SEATS_SHOWN = 10
+TELL_MILLISECONDS = 200
+"""For whoever reads what we say; a terminal that is scrolling takes a few."""
 SLOW_NAME_SECONDS = 1.0
 
 
@@ -48,6 +53,16 @@ def say(line: str) -> None:
         sys.stdout.flush()
 
 
+def tell(line: str) -> None:
+    """The same while calls hang on us: nor is somebody who has stopped reading a reason to wait."""
+    with suppress(OSError, ValueError):
+        # A pipe that says so has room for 4 KiB (pipe(7)).
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), select.POLLOUT)
+        if poll.poll(TELL_MILLISECONDS):
+            say(line)
+
+
 class Step:
     """One step of set-up: what it found or did stands in `result`."""
 
@@ -62,7 +77,16 @@ def step(name: str) -> Iterator[Step]:
     """Say `name`, what came of it, and the seconds it took."""
     current = Step(name)
     begun = time.monotonic()
-    yield current
+    try:
+        yield current
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise SetupError(
+            f"{name}: there is no room on the disk of {error.filename or 'CALLCENTER_HOME'}; make"
+            " some and start again.",
+            code="disk_full",
+        ) from error
     say(f"{name:<15} {current.result} ({time.monotonic() - begun:.1f} s)")
 
 
@@ -94,6 +118,9 @@ def prepare(settings: Settings) -> Prepared:
     with step("configuration") as current:
         write_configuration(settings, secrets, toolbox, queues)
         current.result = f"{settings.asterisk_dir / 'etc'}"
+        calls = calls_for(open_files(), settings.max_channels)
+        if calls < settings.max_channels:
+            current.result += f", {calls} calls at most: more need more open files (ulimit -n)"
     return Prepared(settings, secrets, toolbox, seats)
 
 

@@ -13,17 +13,19 @@ from typing import Annotated, Any
 
 import typer
 
-from callcenter.cli.instance import check_home, prepare, say, summary
+from callcenter.cli.instance import check_home, prepare, say, summary, tell
 from callcenter.people.domain.permissions import Role
 from callcenter.platform.config import Settings, load_settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import CallcenterError, SetupError
 from callcenter.platform.secrets import load_secrets
+from callcenter.setup.disk_guard import give_reserves
 from callcenter.setup.ports import check_ports
 from callcenter.setup.run import alone, clear_leftovers, phone_address
 from callcenter.setup.run import serve as serve_instance
 from callcenter.setup.supervisor import Supervisor
 from callcenter.setup.toolbox import find_toolbox
+from callcenter.setup.watching import plan_of
 
 EXIT_UNWELL = 1
 EXIT_ERROR = 2
@@ -58,10 +60,12 @@ def run() -> None:
     with alone(settings):
         clear_leftovers(settings, say)
         check_ports(settings)
+        if give_reserves(plan_of(settings)):
+            say("the disk is full: its reserve is given free for the start; make room")
         prepared = prepare(settings)
         supervisor = Supervisor(settings, prepared.secrets, prepared.toolbox)
         code = serve_instance(
-            settings, prepared.secrets, supervisor, lambda: summary(prepared), say
+            settings, prepared.secrets, supervisor, lambda: summary(prepared), tell
         )
     raise typer.Exit(code)
 

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from callcenter.insight.health import endpoints as health_api
-from callcenter.insight.health.live_parts import (
-    journal_health,
-    link_health,
-    seats_health,
-    tasks_health,
-)
 from callcenter.insight.health.metrics import (
     Metrics,
     agi_source,
@@ -21,13 +13,6 @@ from callcenter.insight.health.metrics import (
     media_source,
     seats_source,
     tasks_source,
-)
-from callcenter.insight.health.parts import (
-    agi_health,
-    database_health,
-    disk_health,
-    holidays_health,
-    recordings_health,
 )
 from callcenter.insight.health.service import HealthService
 from callcenter.insight.reports import endpoints as reports_api
@@ -45,21 +30,13 @@ def wire_insight(
     """`metrics` is older than all: it counts requests from the first one on."""
     database, settings, tasks = platform.database, platform.settings, platform.supervised
     reports = ReportService(
-        database, settings.time_zone, workforce.callbacks, thresholds=workforce.thresholds
+        database,
+        settings.time_zone,
+        workforce.callbacks,
+        thresholds=workforce.thresholds,
+        unrecorded=telephony.media.without_room,
     )
-    health = HealthService(
-        {
-            "database": partial(database_health, database),
-            "ami": partial(link_health, telephony.link),
-            "seats": partial(seats_health, telephony.reconciler),
-            "journal": partial(journal_health, telephony.reader),
-            "agi": partial(agi_health, settings),
-            "disk": partial(disk_health, settings),
-            "recordings": partial(recordings_health, settings),
-            "tasks": partial(tasks_health, tasks),
-            "holidays": partial(holidays_health, workforce.workdays),
-        }
-    )
+    health = HealthService({**platform.checks, **telephony.checks, **workforce.checks})
     telephony.audience.join(metrics)
     for source in (
         link_source(telephony.link),

@@ -143,6 +143,9 @@ class Settings(BaseSettings):
     announce_voice_message_seconds: int = Field(
         45, ge=0, le=600, description="How often the way to a voice message is said; 0: never."
     )
+    announcements_at_once: int = Field(
+        30, ge=1, le=1000, description="Callers spoken to at once: 2 legs and 0.5 % of a core each."
+    )
     max_channels: int = Field(
         1500, ge=10, le=100000, description="PBX refuses more: 500 calls of at most three legs."
     )
@@ -182,6 +185,11 @@ class Settings(BaseSettings):
     ami_backoff_max_seconds: float = Field(15.0, gt=0, le=600)
     ami_queue_events: int = Field(20000, ge=100, description="~1 s of a PBX at its limit.")
     reconcile_seconds: float = Field(60.0, gt=0, le=3600, description="PBX matched at least so.")
+
+    # -- audit ------------------------------------------------------------------------------
+    audit_order_days: int = Field(
+        7, ge=1, le=400, description="Who was served in which order: a day of 20,000 calls is 1 s."
+    )
 
     # -- agents -----------------------------------------------------------------------------
     agents_required: bool = Field(
@@ -256,6 +264,35 @@ class Settings(BaseSettings):
     )
     recording_keep_days: int = Field(1095, ge=1, description="Three years; a city sets its own.")
     recording_free_floor_mib: int = Field(2048, ge=0, description="Oldest go below this.")
+
+    # -- room on the disks: each is judged by its own disk (docs/decisions/0021) ---------------
+    recording_stop_free_mib: int = Field(
+        512,
+        ge=1,
+        description="Below it no new recording and no voice message: a quarter of the floor above,"
+        " which retention could not hold; 500 running calls write it full in half a minute.",
+    )
+    recording_end_free_mib: int = Field(
+        256, ge=1, description="Below it those that run are ended, for logs and database."
+    )
+    log_free_floor_mib: int = Field(
+        128, ge=1, description="Below it logs are dropped: a day of an idle hotline's database."
+    )
+    reserve_mib: int = Field(
+        64, ge=0, description="Given free on a full disk, for registrations and other small things."
+    )
+    reserve_free_mib: int = Field(
+        32, ge=1, description="Below it the reserve is given free; nothing of ours goes so far."
+    )
+    journal_ahead_mib: int = Field(
+        64,
+        ge=1,
+        description="Blocks that the journal owns before it needs them: at 4.6 kB a call 24 minutes"
+        " at 10 calls a second, four hours at one.",
+    )
+    database_ahead_mib: int = Field(
+        32, ge=1, description="The same for the SQLite file: at 1.6 kB a call 20,000 calls."
+    )
 
     # -- call-backs -------------------------------------------------------------------------
     callback_attempts: int = Field(
@@ -397,6 +434,10 @@ class Settings(BaseSettings):
     def _consistent(self) -> Self:
         if self.rtp_end - self.rtp_start < 20:
             raise ValueError("rtp_end must be at least 20 above rtp_start")
+        steps = ("reserve_free_mib", "log_free_floor_mib", "recording_end_free_mib")
+        for lower, upper in zip(steps, (*steps[1:], "recording_stop_free_mib"), strict=True):
+            if getattr(self, lower) > getattr(self, upper):
+                raise ValueError(f"{lower} must not be above {upper}: recordings stop first")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key belong together: set both or neither")
         if self.trunk_mode is TrunkMode.IP and not self.trunk_match:
@@ -441,6 +482,11 @@ class Settings(BaseSettings):
         return self.asterisk_dir / "log" / "cdr-csv" / "Master.csv"
 
     @cached_property
+    def astdb_file(self) -> Path:
+        """The PBX's own database: seats, registrations, queue members, switches."""
+        return self.asterisk_dir / "db" / "astdb.sqlite3"
+
+    @cached_property
     def recordings_dir(self) -> Path:
         """Recordings, ``YYYY/MM/DD/HH/`` below."""
         return self.home / "recordings"
@@ -459,6 +505,16 @@ class Settings(BaseSettings):
     def token_file(self) -> Path:
         """The first API token, mode 600."""
         return self.home / "api-token"
+
+    @cached_property
+    def room_dir(self) -> Path:
+        """Names by which the PBX is told what there is no room for; see `room.state`."""
+        return self.home / "run" / "room"
+
+    @cached_property
+    def room_state_file(self) -> Path:
+        """Where the guard of the disks says how they are."""
+        return self.room_dir / "state.json"
 
     @cached_property
     def log_dir(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -26,7 +27,13 @@ class Secrets:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write `text` so that nobody else can read it at any moment: mode 600 before content."""
+    """Write `text` so that nobody else can read it at any moment: mode 600 before content.
+
+    What is there already is left, so that a start needs no room on a full disk.
+    """
+    with suppress(OSError, ValueError):
+        if path.stat().st_mode & 0o777 == 0o600 and path.read_text(encoding="utf-8") == text:
+            return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 from fastapi import APIRouter
 
 from callcenter.platform.broadcast import Broadcast
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.health import Check, database_health, tasks_health
 from callcenter.platform.http.given import Shelf
+from callcenter.platform.room.health import disk_health
+from callcenter.platform.room.limits import limits_health
 from callcenter.platform.secrets import Secrets
 from callcenter.platform.supervised import Supervised
 
@@ -48,6 +52,16 @@ class Platform:
     stack: AsyncExitStack
     """What must be closed at the end, the newest first."""
     supervised: Supervised = field(default_factory=Supervised)
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """Of what all stand on."""
+        return {
+            "database": partial(database_health, self.database),
+            "disk": partial(disk_health, self.settings),
+            "limits": partial(limits_health, self.settings),
+            "tasks": partial(tasks_health, self.supervised),
+        }
 
 
 def wire_platform(

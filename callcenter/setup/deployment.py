@@ -9,7 +9,8 @@ Queues, which an admin changes while all runs, stand in files of their own
 
 from __future__ import annotations
 
-import shutil
+import contextlib
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,7 @@ from callcenter.platform.config import Settings, TrunkMode
 from callcenter.platform.domain.dialling import to_regex
 from callcenter.platform.secrets import Secrets, write_private
 from callcenter.setup.certificates import certificate_files, ensure_certificate
+from callcenter.setup.limits import calls_for, open_files
 from callcenter.telephony.domain.queues import PbxQueues
 from callcenter.telephony.pbx.queue_config import render as render_queues
 from callcenter.telephony.pbx.queue_config import write as write_queues
@@ -108,6 +110,7 @@ def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[
             "CC_WAIT_LIMIT": settings.queue_wait_limit_seconds,
             "CC_TRANSFER_RING": settings.transfer_ring_seconds,
             "CC_RECORDINGS_DIR": settings.recordings_dir,
+            "CC_NO_ROOM": settings.room_dir,
             "CC_VM_DIR": settings.voice_messages_dir,
             "CC_VM_SILENCE": settings.voice_message_silence_seconds,
             "CC_VM_MAX_DEFAULT": settings.voice_message_max_seconds,
@@ -205,9 +208,38 @@ def render_asterisk_conf(settings: Settings, places: PbxPlaces) -> str:
         "lockconfdir = no\n",
         "transmit_silence = yes\n",
         "live_dangerously = no\n",
-        f"maxcalls = {settings.max_channels}\n",
+        # Not minmemfree: it reads memory that the kernel uses for files as used (main/pbx.c), and
+        # would refuse calls on every machine that is up for a while. Not maxload: a load is made
+        # by work that gives way to calls.
+        f"maxcalls = {calls_for(open_files(), settings.max_channels)}\n",
     ]
     return "".join(lines)
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Have `content` in `path`, whole or not at all. What is there already is left, so that a start
+    needs no room on a full disk."""
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == content:
+            return
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_bytes(content)
+    fresh.replace(path)
+
+
+def _keep_a_log(database: Path) -> None:
+    """Have the PBX's own database write ahead into a log (WAL) that is kept and written over.
+
+    What it makes by itself, a journal file for each transaction, needs room each time: on a full
+    disk registrations were accepted and forgotten a second later (main/db.c, db_sync_thread).
+    The mode is kept in the file, so it holds for the PBX too. Where it cannot be set now (no room,
+    a damaged file) the PBX does as before, and says what it does not like.
+    """
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(database)) as connection,
+    ):
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _link_tree(target: Path, source: Path, skip: frozenset[str] = frozenset()) -> None:
@@ -255,13 +287,14 @@ def write_configuration(
     for source in SOURCES:
         for file in source.glob("*.conf"):
             if not file.name.startswith("pjsip_trunk_"):
-                shutil.copyfile(file, etc / file.name)
+                _put(etc / file.name, file.read_bytes())
     ensure_certificate(settings)
     if not settings.sip_tls_port:
-        (etc / "pjsip_tls.conf").write_text(GENERATED, encoding="utf-8")
+        _put(etc / "pjsip_tls.conf", GENERATED.encode())
     trunk = f"pjsip_trunk_{TrunkMode(settings.trunk_mode).value}.conf"
-    shutil.copyfile(SOURCES[0] / trunk, etc / "pjsip_trunk.conf")
+    _put(etc / "pjsip_trunk.conf", (SOURCES[0] / trunk).read_bytes())
     write_queues(etc, render_queues(queues))
-    (etc / "asterisk.conf").write_text(render_asterisk_conf(settings, places), encoding="utf-8")
+    _put(etc / "asterisk.conf", render_asterisk_conf(settings, places).encode())
     write_private(etc / "deployment.conf", render_deployment(settings, secrets))
+    _keep_a_log(settings.astdb_file)
     _link_data(settings, places)

@@ -96,7 +96,9 @@ async def _watch(supervisor: Supervisor) -> None:
                 supervisor.own_log_tail(),
             )
         now = time.monotonic()
-        for status in (await asyncio.to_thread(supervisor.states)).values():
+        states = await asyncio.to_thread(supervisor.states)
+        # Of the others (logs, the guard of the disks) no call depends.
+        for status in (states[name] for name in supervisor.names if name in states):
             if status.state is ProgramState.RUNNING:
                 falling.pop(status.name, None)
             elif status.state in (ProgramState.BACKOFF, ProgramState.EXITED):

@@ -3,7 +3,8 @@
 A stop (Ctrl-C, SIGTERM, a closed terminal) ends every program, whatever was under way. A program
 that dies is started again by the supervisor without a word of ours; one that the supervisor gave
 up is said with the last lines of its log and tried again every `RETRY_SECONDS`, since the calls go
-on without it (docs/architecture.md, Processes).
+on without it (docs/architecture.md, Processes). The supervisor itself is started again when it
+dies, without end: the programs outlive it, and it takes them up as they run.
 """
 
 from __future__ import annotations
@@ -22,11 +23,23 @@ from callcenter.platform.errors import SetupError
 from callcenter.platform.secrets import Secrets
 from callcenter.setup.private_root import Say
 from callcenter.setup.readiness import StartFailed, wait_ready
-from callcenter.setup.supervisor import ProgramState, Supervisor, run_dir, stop_leftovers
+from callcenter.setup.supervisor import (
+    ProgramState,
+    Status,
+    Supervisor,
+    run_dir,
+    stop_leftovers,
+)
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WATCH_SECONDS = 1.0
 RETRY_SECONDS = 30.0
+SUPERVISOR_PAUSES = (0.0, 1.0, 5.0, RETRY_SECONDS)
+"""Before the supervisor is started again after so many deaths without a steady minute."""
+STEADY_SECONDS = 60.0
+HUNG_SECONDS = 30.0
+"""A supervisor that has not answered for so long is ended, and started again: six questions of five
+seconds each. Nothing hangs on it."""
 EXIT_FAILED = 1
 
 Summary = Callable[[], Sequence[str]]
@@ -60,9 +73,10 @@ def alone(settings: Settings) -> Iterator[None]:
                 " ports for a second one.",
                 code="already_running",
             ) from error
+        # Whose it is, is only for people: the lock holds without, on a full disk, too.
         stream.truncate(0)
-        stream.write(f"{os.getpid()}\n")
-        stream.flush()
+        with contextlib.suppress(OSError):
+            os.write(stream.fileno(), f"{os.getpid()}\n".encode("ascii"))
         yield
 
 
@@ -147,33 +161,111 @@ async def _until(stop: asyncio.Event, work: Coroutine[object, object, None]) -> 
 
 
 async def _watch(supervisor: Supervisor, stop: asyncio.Event, say: Say) -> int:
-    given_up: dict[str, float] = {}
+    watch = _Watch(supervisor, say)
     while True:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
         if stop.is_set():
             return 0
-        code = supervisor.ended()
-        if code is not None:
-            message = f"The supervisor ended by itself (exit code {code}); nothing runs any more."
-            _say_failure(message, supervisor.own_log_tail(), say)
-            return EXIT_FAILED
+        try:
+            await watch.look()
+        except Exception as error:
+            # No memory, no thread, no descriptor to be had: whatever it is, ending would end calls.
+            watch.could_not(error)
+
+
+class _Watch:
+    """Looks at the supervisor, and through it at the programs."""
+
+    def __init__(self, supervisor: Supervisor, say: Say) -> None:
+        self._supervisor = supervisor
+        self._say = say
+        self._revival = _Revival(supervisor, say)
+        self._given_up: dict[str, float] = {}
+        self._problem = ""
+        self._silent_since: float | None = None
+
+    async def look(self) -> None:
+        """One look; what died is started again."""
         now = time.monotonic()
-        for status in (await asyncio.to_thread(supervisor.states)).values():
+        if not self._revival.lives(now):
+            return
+        states = await asyncio.to_thread(self._supervisor.states)
+        self._hangs(bool(states), now)
+        for status in states.values():
             if status.state is ProgramState.RUNNING:
-                if given_up.pop(status.name, None) is not None:
-                    say(f"{status.name} runs again (pid {status.pid})")
+                if self._given_up.pop(status.name, None) is not None:
+                    self._say(f"{status.name} runs again (pid {status.pid})")
             elif status.state is ProgramState.FATAL:
-                if status.name not in given_up:
-                    message = (
-                        f"{status.name} does not stay up ({status.said}); tried again every"
-                        f" {RETRY_SECONDS:.0f} s."
-                    )
-                    _say_failure(message, supervisor.log_tail(status.name), say)
-                    given_up[status.name] = now
-                elif now - given_up[status.name] >= RETRY_SECONDS:
-                    given_up[status.name] = now
-                    await asyncio.to_thread(supervisor.start_program, status.name)
+                await self._fatal(status, now)
+        self._problem = ""
+
+    def could_not(self, error: Exception) -> None:
+        """Say once why a look failed."""
+        problem = f"{type(error).__name__}: {error}"
+        if problem != self._problem:
+            self._problem = problem
+            self._say(f"The programs cannot be looked at ({problem}); tried again.")
+
+    def _hangs(self, answered: bool, now: float) -> None:
+        if answered or self._silent_since is None:
+            self._silent_since = None if answered else now
+        elif now - self._silent_since >= HUNG_SECONDS:
+            self._silent_since = None
+            self._say("The supervisor does not answer; it is ended. Calls go on.")
+            self._supervisor.kill()
+
+    async def _fatal(self, status: Status, now: float) -> None:
+        if status.name not in self._given_up:
+            message = (
+                f"{status.name} does not stay up ({status.said}); tried again every"
+                f" {RETRY_SECONDS:.0f} s."
+            )
+            _say_failure(message, self._supervisor.log_tail(status.name), self._say)
+            self._given_up[status.name] = now
+        elif now - self._given_up[status.name] >= RETRY_SECONDS:
+            self._given_up[status.name] = now
+            await asyncio.to_thread(self._supervisor.start_program, status.name)
+
+
+class _Revival:
+    """Starts the supervisor again for as long as it takes."""
+
+    def __init__(self, supervisor: Supervisor, say: Say) -> None:
+        self._supervisor = supervisor
+        self._say = say
+        self._deaths = 0
+        self._begun = time.monotonic()
+        self._due: float | None = None
+        """When it is to be started again; None while it lives."""
+
+    def lives(self, now: float) -> bool:
+        """Whether it lives; if not, and it is time, it is started again."""
+        if self._due is None:
+            code = self._supervisor.ended()
+            if code is None:
+                return True
+            self._deaths = 1 if now - self._begun >= STEADY_SECONDS else self._deaths + 1
+            pause = SUPERVISOR_PAUSES[min(self._deaths, len(SUPERVISOR_PAUSES)) - 1]
+            self._due = now + pause
+            lines = self._supervisor.own_log_tail()
+            again = f"in {pause:.0f} s" if pause else "at once"
+            _say_failure(
+                f"The supervisor ended by itself (exit code {code}); calls go on, it is started"
+                f" again {again}.",
+                lines,
+                self._say,
+            )
+        if now < self._due:
+            return False
+        try:
+            self._supervisor.start_again()
+        except (OSError, RuntimeError, MemoryError) as error:
+            self._due = now + RETRY_SECONDS
+            self._say(f"The supervisor cannot be started ({error}); tried again.")
+            return False
+        self._due, self._begun = None, now
+        return False
 
 
 def _say_failure(message: str, lines: Sequence[str], say: Say) -> None:

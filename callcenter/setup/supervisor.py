@@ -2,7 +2,12 @@
 
 supervisord runs in a session of its own, so that Ctrl-C reaches `callcenter run` alone, which
 stops everything in order. If `callcenter run` itself is killed, supervisord and the calls go on;
-the next `run` of the same home finds it by its pid file and stops it (`stop_leftovers`).
+the next `run` of the same home finds what runs by its environment and stops it (`stop_leftovers`).
+
+supervisord may die at any moment, too: the programs outlive it (`keeper`), `callcenter run` starts
+it again, and what it starts takes them up as they run. It writes no file: what it and the programs
+say goes through pipes that never make anybody wait to one process that may die as well
+(`log_pump`), since a full disk had ended supervisord, and with it all calls (decision 21).
 """
 
 from __future__ import annotations
@@ -11,7 +16,6 @@ import contextlib
 import http.client
 import os
 import re
-import resource
 import shlex
 import subprocess
 import sys
@@ -25,21 +29,22 @@ import psutil
 
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import SetupError
+from callcenter.platform.room import plan as room_plan
 from callcenter.platform.secrets import Secrets, write_private
+from callcenter.setup import keeper
 from callcenter.setup.deployment import REPOSITORY
+from callcenter.setup.keeper import MARK, Kept
+from callcenter.setup.limits import open_files
 from callcenter.setup.toolbox import Toolbox
+from callcenter.setup.watching import plan_of
 
-MARK = "CALLCENTER_SUPERVISED"
-"""In the environment of every program of an instance; its value is the home."""
-OPEN_FILES = 65536
-"""Wanted by the PBX: 1,500 channels of two sockets, a file or two and timers each; else what the
-system allows."""
-LOG_MIB = 20
-LOG_BACKUPS = 5
-"""120 MB a program at most."""
 RPC_SECONDS = 5.0
-STOP_SECONDS = 35.0
-"""The sum of all `stop_seconds`: supervisord stops one after the other."""
+STOP_SECONDS = 50.0
+"""The sum of all `stop_seconds` and margins: supervisord stops one after the other."""
+STOP_MARGIN_SECONDS = 2
+"""supervisord's patience above the keeper's, which kills a program that does not stop."""
+SELF = "supervisord"
+"""Under this name supervisord's own words are logged."""
 
 
 class ProgramState(StrEnum):
@@ -64,6 +69,9 @@ class Program:
     stop_seconds: int
     """After SIGTERM; then SIGKILL."""
     priority: int
+    oom_score_adj: int = 0
+    """Above 0: rather this than another, for want of memory. A caller hears the PBX's end, and
+    that of nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +93,26 @@ def programs(settings: Settings, toolbox: Toolbox) -> list[Program]:
     pbx = [*toolbox.asterisk_command, "-f", "-n", "-C", configuration]
     return [
         # SIGTERM ends the PBX and its calls at once: nobody can talk for a day to hold a stop.
-        Program("asterisk", [*start, "--", *pbx], 10, 10),
-        Program("agi", [sys.executable, "-m", "agi"], 6, 20),
-        Program("callcenter", [sys.executable, "-m", "callcenter.server"], 15, 30),
+        Program("asterisk", [*start, "--", *pbx], 10, 10, -500),
+        Program("agi", [sys.executable, "-m", "agi"], 6, 20, 200),
+        Program("callcenter", [sys.executable, "-m", "callcenter.server"], 15, 30, 400),
+    ]
+
+
+def watchers(settings: Settings, toolbox: Toolbox) -> list[Program]:
+    """What runs beside them and holds nothing: it is started before them, and stopped after."""
+    names = [program.name for program in programs(settings, toolbox)]
+    home = str(settings.home)
+    pump = [sys.executable, "-m", "callcenter.setup.log_pump", home, *names, "guard", SELF]
+    guard = [sys.executable, "-m", "callcenter.setup.disk_guard", home]
+    return [Program("logs", pump, 2, 1), Program("guard", guard, 2, 2)]
+
+
+def kept(settings: Settings, toolbox: Toolbox) -> list[Kept]:
+    """The programs as their keepers are told of them."""
+    return [
+        Kept(one.name, list(one.command), one.stop_seconds, one.oom_score_adj)
+        for one in programs(settings, toolbox)
     ]
 
 
@@ -114,9 +139,8 @@ def _value(text: object) -> str:
     return value
 
 
-def _open_files() -> int:
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+def _keep(settings: Settings, name: str) -> list[str]:
+    return [sys.executable, "-m", "callcenter.setup.keeper", str(settings.home), name]
 
 
 def render_config(settings: Settings, secrets: Secrets, toolbox: Toolbox) -> str:
@@ -128,12 +152,12 @@ def render_config(settings: Settings, secrets: Secrets, toolbox: Toolbox) -> str
         "nodaemon = true",
         f"directory = {_value(REPOSITORY)}",
         f"pidfile = {_value(run / 'supervisord.pid')}",
-        f"logfile = {_value(settings.log_dir / 'supervisord.log')}",
-        f"logfile_maxbytes = {LOG_MIB}MB",
-        f"logfile_backups = {LOG_BACKUPS}",
-        f"childlogdir = {_value(settings.log_dir)}",
-        f"minfds = {_open_files()}",
-        "silent = true",
+        # Its own words go to its stdout alone: what it cannot write to a file ends it.
+        "logfile = /dev/null",
+        "logfile_maxbytes = 0",
+        f"childlogdir = {_value(run)}",
+        f"minfds = {open_files()}",
+        "silent = false",
         "umask = 027",
     ]
     if os.geteuid() == 0:
@@ -150,10 +174,14 @@ def render_config(settings: Settings, secrets: Secrets, toolbox: Toolbox) -> str
         "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
         "",
     ]
-    for program in programs(settings, toolbox):
+    commands = [
+        *((one, one.command) for one in watchers(settings, toolbox)),
+        *((one, _keep(settings, one.name)) for one in programs(settings, toolbox)),
+    ]
+    for program, command in commands:
         lines += [
             f"[program:{program.name}]",
-            f"command = {_value(shlex.join(program.command))}",
+            f"command = {_value(shlex.join(command))}",
             f"priority = {program.priority}",
             "autostart = true",
             "autorestart = true",
@@ -161,12 +189,11 @@ def render_config(settings: Settings, secrets: Secrets, toolbox: Toolbox) -> str
             # About a minute of trying, at growing distance, before it is called FATAL.
             "startretries = 10",
             "stopsignal = TERM",
-            f"stopwaitsecs = {program.stop_seconds}",
+            f"stopwaitsecs = {program.stop_seconds + STOP_MARGIN_SECONDS}",
             "killasgroup = true",
             "redirect_stderr = true",
-            f"stdout_logfile = {_value(program_log(settings, program.name))}",
-            f"stdout_logfile_maxbytes = {LOG_MIB}MB",
-            f"stdout_logfile_backups = {LOG_BACKUPS}",
+            # What is said goes to the log pump.
+            "stdout_logfile = NONE",
             "",
         ]
     return "\n".join(lines)
@@ -199,6 +226,7 @@ class Supervisor:
         self._settings = settings
         self._secrets = secrets
         self._text = render_config(settings, secrets, toolbox)
+        self._plan = keeper.plan_text(kept(settings, toolbox))
         self._names = [program.name for program in programs(settings, toolbox)]
         self._process: subprocess.Popen[bytes] | None = None
         self._rpc = xmlrpc.client.ServerProxy(
@@ -214,23 +242,39 @@ class Supervisor:
 
     def start(self) -> None:
         """Start supervisord and with it every program; returns at once."""
-        configuration = run_dir(self._settings) / "supervisord.conf"
-        write_private(configuration, self._text)
+        write_private(run_dir(self._settings) / "supervisord.conf", self._text)
+        write_private(keeper.plan_file(self._settings.home), self._plan)
+        room = room_plan.text_of(plan_of(self._settings))
+        write_private(room_plan.plan_file(self._settings.home), room)
         self._settings.log_dir.mkdir(parents=True, exist_ok=True)
-        with (self._settings.log_dir / "supervisord.out").open("wb") as output:
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start supervisord after it has died: it takes up what runs. Writes nothing; `OSError` if
+        there is no process to be had."""
+        said = keeper.open_pipe(keeper.pipe_of(self._settings.home, SELF))
+        configuration = run_dir(self._settings) / "supervisord.conf"
+        try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(configuration)],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=said,
+                stderr=said,
                 env=environment(self._settings, os.environ),
                 cwd=REPOSITORY,
                 start_new_session=True,
             )
+        finally:
+            os.close(said)
 
     def ended(self) -> int | None:
         """supervisord's exit code if it has ended."""
         return None if self._process is None else self._process.poll()
+
+    def kill(self) -> None:
+        """End supervisord alone, at once: its programs outlive it."""
+        if self._process is not None:
+            self._process.kill()
 
     def states(self) -> dict[str, Status]:
         """How every program is; empty while supervisord does not answer."""
@@ -265,8 +309,7 @@ class Supervisor:
 
     def own_log_tail(self) -> list[str]:
         """The last lines of supervisord itself, for when it ends by itself."""
-        log_dir = self._settings.log_dir
-        return tail(log_dir / "supervisord.out", 6) or tail(log_dir / "supervisord.log", 6)
+        return tail(program_log(self._settings, SELF), 6)
 
 
 def tail(file: Path, lines: int) -> list[str]:

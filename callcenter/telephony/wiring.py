@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.platform.broadcast import Change
+from callcenter.platform.health import Check
 from callcenter.platform.port import Port
 from callcenter.platform.wiring import Platform, Routers, Task
 from callcenter.telephony.blocklist import endpoints as blocklist_api
@@ -19,12 +21,22 @@ from callcenter.telephony.calls.service import CallService
 from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.domain.media import MediaStatus
 from callcenter.telephony.domain.seating import DesiredMember
+from callcenter.telephony.health import (
+    agi_health,
+    journal_health,
+    link_health,
+    recordings_health,
+    seats_health,
+)
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig
+from callcenter.telephony.pbx.announcer import Announcer
 from callcenter.telephony.pbx.ari import AriClient
 from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.reconciler import Reconciler
 from callcenter.telephony.pbx.registrations import Registrations
+from callcenter.telephony.pbx.room_watch import RoomWatch
 from callcenter.telephony.pbx.switch import PbxSwitch
+from callcenter.telephony.pbx.turns import Turns
 from callcenter.telephony.queues import endpoints as queues_api
 from callcenter.telephony.queues.service import QueueService
 from callcenter.telephony.recordings import endpoints as recordings_api
@@ -74,6 +86,7 @@ class Telephony:
     sitting: Port[Sitting]
     note_media: Port[NoteMedia]
     tasks: Sequence[Task]
+    checks: Mapping[str, Check]
 
 
 def wire_telephony(platform: Platform) -> Telephony:
@@ -107,6 +120,8 @@ def wire_telephony(platform: Platform) -> Telephony:
     seats.on_change(registrations.expect_changes)
     seats.on_change(reconciler.request)
     queues.on_change(reconciler.request)
+    announcer = Announcer(link, live, queues.pbx, at_once=settings.announcements_at_once)
+    queues.on_change(announcer.queues_changed)
 
     calls = CallService(database)
 
@@ -145,10 +160,20 @@ def wire_telephony(platform: Platform) -> Telephony:
         Task("ami-link", link.run),
         Task("seats", reconciler.run),
         Task("registrations", registrations.run),
+        Task("announcer", announcer.run),
+        Task("turns", Turns(link, live).run),
         Task("media", worker.run),
         Task("retention", retention.run),
         Task("sweeper", sweeper.run),
+        Task("room", RoomWatch(settings.room_state_file, link, live).run),
     )
+    checks: dict[str, Check] = {
+        "ami": partial(link_health, link),
+        "seats": partial(seats_health, reconciler),
+        "journal": partial(journal_health, reader),
+        "agi": partial(agi_health, settings),
+        "recordings": partial(recordings_health, settings),
+    }
     return Telephony(
         link=link,
         live=live,
@@ -164,4 +189,5 @@ def wire_telephony(platform: Platform) -> Telephony:
         sitting=sitting,
         note_media=note_media,
         tasks=tasks,
+        checks=checks,
     )

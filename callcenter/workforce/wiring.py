@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from callcenter.people.wiring import People
+from callcenter.platform.health import Check
 from callcenter.platform.port import Port
 from callcenter.platform.wiring import Platform, Routers, Task
 from callcenter.telephony.calls.arrivals import Arrivals
@@ -29,6 +30,7 @@ from callcenter.workforce.callbacks.service import CallbackService
 from callcenter.workforce.figures.measure import QueueThresholds, ThresholdsNow
 from callcenter.workforce.forecast import endpoints as forecast_api
 from callcenter.workforce.forecast.service import ForecastService
+from callcenter.workforce.health import holidays_health
 from callcenter.workforce.live import endpoints as live_api
 from callcenter.workforce.live.book import LiveBook
 from callcenter.workforce.live.neighbours import AgentsOnTheFloor
@@ -82,10 +84,10 @@ class Workforce:
     """What the other contexts may have of the workforce, and the port that they fill."""
 
     callbacks: CallbackService
-    workdays: WorkdayService
     thresholds: ThresholdsNow
     cases: Port[Cases]
     tasks: Sequence[Task]
+    checks: Mapping[str, Check]
 
 
 def wire_workforce(platform: Platform, people: People, telephony: Telephony) -> Workforce:
@@ -110,7 +112,8 @@ def wire_workforce(platform: Platform, people: People, telephony: Telephony) -> 
     thresholds = QueueThresholds(telephony.queues)
     floor_view = _floor(platform, telephony, agents.service, callbacks, thresholds, cases)
     tasks = (*agents.tasks, Task("floor-view", floor_view.run), Task("shifts", watch.run))
-    return Workforce(callbacks, workdays, thresholds, cases.port, tasks)
+    checks = {"holidays": partial(holidays_health, workdays)}
+    return Workforce(callbacks, thresholds, cases.port, tasks, checks)
 
 
 @dataclass(frozen=True, slots=True)

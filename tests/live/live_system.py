@@ -92,19 +92,27 @@ SHORT = (
     "voicemail-greeting", "voicemail-thanks",
 )  # fmt: skip
 SHORT_HZ = 523.0
+TOLD = (
+    "press-1-voicemail", "press-2-callback", "queue-callswaiting", "queue-thankyou",
+    "queue-thereare", "queue-youarenext",
+)  # fmt: skip
+TOLD_HZ, TOLD_SECONDS = 1423.0, 1.5
+"""What waiting callers are told, each part: no note of the music, and none of the other markers."""
 
 
 def shorten_prompts(settings: Settings) -> None:
     """Half a second of a tone in place of long prompts: nobody has to listen to them here, and
-    that recorded files take their place is a promise of ours."""
+    that recorded files take their place is a promise of ours. And a tone in place of what waiting
+    callers are told, so that it can be heard beside the music."""
     folder = settings.home / "prompts-custom" / settings.language
     folder.mkdir(parents=True, exist_ok=True)
-    for name in SHORT:
+    tones = dict.fromkeys(SHORT, (SHORT_HZ, 0.5)) | dict.fromkeys(TOLD, (TOLD_HZ, TOLD_SECONDS))
+    for name, (frequency, seconds) in tones.items():
         with wave.open(str(folder / f"{name}.wav"), "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(RATE)
-            file.writeframes(tone(SHORT_HZ, 0.5).tobytes())
+            file.writeframes(tone(frequency, seconds).tobytes())
 
 
 class System:
@@ -189,6 +197,10 @@ class System:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+    def process(self, part: str) -> int:
+        """Its process id."""
+        return self._processes[part].pid
 
     def kill(self, *parts: str) -> None:
         """SIGKILL to each of `parts` and what it started, in that moment."""

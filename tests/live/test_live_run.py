@@ -16,7 +16,7 @@ import pytest
 
 from callcenter.platform.config import Settings
 from callcenter.setup.deployment import REPOSITORY
-from callcenter.setup.supervisor import MARK
+from callcenter.setup.keeper import MARK, find
 from callcenter.setup.toolbox import Toolbox
 from tests.live.live_system import SINGLES, port_block, short_home
 
@@ -55,15 +55,9 @@ class Instance:
                 found.append(process)
         return found
 
-    def one(self, *words: str) -> psutil.Process:
-        """The program with all of `words` in its command."""
-        found = [
-            process
-            for process in self.programs()
-            if all(any(word in part for part in process.cmdline()) for word in words)
-        ]
-        assert found, words
-        return min(found, key=lambda process: process.pid)
+    def one(self, name: str) -> int:
+        """The pid of the program `name`, 0 while it does not run."""
+        return find(self.home, name) or 0
 
 
 @asynccontextmanager
@@ -105,17 +99,12 @@ async def test_it_says_ready_starts_again_what_dies_and_stops_all_of_it(toolbox:
         assert "8001" in said
         for file in ("secrets.env", "api-token"):
             assert (instance.home / file).stat().st_mode & 0o777 == 0o600
-        for words in (("asterisk", "-f"), ("agi",), ("callcenter.server",)):
-            before = instance.one(*words)
-            before.kill()
+        for name in ("asterisk", "agi", "callcenter"):
+            before = instance.one(name)
+            os.kill(before, signal.SIGKILL)
             async with asyncio.timeout(30):
-                while True:
+                while instance.one(name) in (0, before):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)  # another process starts it
-                    try:
-                        if instance.one(*words).pid != before.pid:
-                            break
-                    except AssertionError:
-                        continue
         instance.process.send_signal(signal.SIGINT)
         await instance.until("stopped", 40)
         assert await instance.process.wait() == 0

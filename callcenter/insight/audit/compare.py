@@ -35,8 +35,14 @@ class Kind(StrEnum):
     """A finished file that is not on the disk."""
     FILE_CHANGED = "file_changed"
     """A finished file with another length or hash."""
+    RECORDING_LEFT_OUT = "recording_left_out"
+    """A call that was not recorded, for want of room on the disk."""
+    RECORDING_CUT = "recording_cut"
+    """A call of which only the beginning was recorded, for the same reason."""
     FILE_UNKNOWN = "file_unknown"
     """A file with sound that no row speaks of."""
+    OVERTAKEN = "overtaken"
+    """A seat rang for somebody who came later, while this caller went on waiting."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,26 +9,31 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
 from callcenter.casework.cases.service import CaseService
 from callcenter.insight.audit.compare import Difference, Kind, compare_cases, compare_queues
+from callcenter.insight.audit.order import TOLERANCE, Offer, Stay, overtakings
+from callcenter.insight.audit.room import JudgedFile, without_room
 from callcenter.insight.audit.voices import Recorded, compare_voices
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.telephony.calls.service import Books, CallService
 from callcenter.telephony.calls.status import status
+from callcenter.telephony.calls.stays import StayOfCall
 from callcenter.telephony.domain.media import MediaKind, MediaStatus
 from callcenter.telephony.pbx.queue_log import QueueLogEntry, read_queue_log
 from callcenter.telephony.recordings.service import MediaService
 
 _BLOCK = 1 << 20
+LONGEST_WAIT_SECONDS = 7200
+"""No queue's limit is longer (`config.queue_wait_limit_seconds`)."""
 
 
-class AudioFile(Recorded, Protocol):
+class AudioFile(JudgedFile, Recorded, Protocol):
     """What the recordings' service says of one file."""
 
     @property
@@ -94,6 +99,9 @@ class Audit:
         found += compare_cases(over, books.message_calls, cases)
         found += _states(books, files)
         found += compare_voices(files)
+        found += without_room(files)
+        if journal.last_row_at is not None:
+            found += await self._order(journal.last_row_at)
         found += await asyncio.to_thread(lambda: list(self._disk(files, books)))
         return found
 
@@ -122,6 +130,24 @@ class Audit:
             books.talks,
         )
 
+    # -- the order -----------------------------------------------------------------------------
+
+    async def _order(self, read_to: datetime) -> list[Difference]:
+        """Who was overtaken in the last days, up to what has been read of the journal.
+
+        One day is read at a time, and before it those who may wait into it.
+        """
+        end = read_to - TOLERANCE
+        begin = end - timedelta(days=self._settings.audit_order_days)
+        longest = timedelta(seconds=LONGEST_WAIT_SECONDS)
+        found: list[Difference] = []
+        while begin < end:
+            until = min(begin + timedelta(days=1), end)
+            rows = await self._calls.stays(begin - longest, until + TOLERANCE)
+            found += await asyncio.to_thread(_overtakings, rows, begin, until)
+            begin = until
+        return found
+
     # -- files ----------------------------------------------------------------------------------
 
     def _disk(self, files: Collection[AudioFile], books: Books) -> Iterator[Difference]:
@@ -142,6 +168,17 @@ class Audit:
                 yield from _check_file(file, path)
         for folder in folders.values():
             yield from _unknown_files(folder, known)
+
+
+def _overtakings(rows: Sequence[StayOfCall], begin: datetime, until: datetime) -> list[Difference]:
+    return list(overtakings(map(_stay, rows), begin, until))
+
+
+def _stay(row: StayOfCall) -> Stay:
+    offers = tuple(Offer(ring.seat, ring.rang_at, ring.ended_at) for ring in row.rings)
+    return Stay(
+        row.call_id, row.queue, row.priority, row.came_at, row.joined_at, row.left_at, offers
+    )
 
 
 def _states(books: Books, files: Collection[AudioFile]) -> Iterator[Difference]:

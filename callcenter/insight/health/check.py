@@ -12,19 +12,12 @@ from typing import Any
 
 import httpx
 
-from callcenter.insight.health.parts import (
-    HealthStatus,
-    PartHealth,
-    agi_health,
-    database_health,
-    disk_health,
-    down,
-    recordings_health,
-    well,
-)
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.health import HealthStatus, PartHealth, database_health, down, well
+from callcenter.platform.room.health import disk_health
 from callcenter.platform.secrets import Secrets
+from callcenter.telephony.health import agi_health, recordings_health
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig, LinkState
 
 LOGIN_SECONDS = 5.0

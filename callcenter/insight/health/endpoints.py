@@ -9,8 +9,8 @@ from fastapi import APIRouter, Response, status
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from callcenter.insight.health.metrics import CONTENT_TYPE, Metrics
-from callcenter.insight.health.parts import HealthStatus
 from callcenter.insight.health.service import HealthReport, HealthService
+from callcenter.platform.health import HealthStatus
 from callcenter.platform.http.given import Given
 
 router = APIRouter(tags=["health"])

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agi.client import read_agi_stats
 from callcenter.platform.broadcast import Change
 from callcenter.platform.config import Settings
+from callcenter.platform.room.state import Flag
 from callcenter.platform.supervised import Supervised
 from callcenter.telephony.calls.ingest import JournalReader
 from callcenter.telephony.domain.floor import Seat
@@ -200,7 +201,11 @@ def disk_source(settings: Settings) -> Source:
 
     async def read() -> Iterable[Metric]:
         free = (await asyncio.to_thread(shutil.disk_usage, settings.home)).free
-        return [gauge("disk_free_bytes", "Free on the disk of CALLCENTER_HOME.", free)]
+        stopped = await asyncio.to_thread((settings.room_dir / Flag.RECORDINGS).exists)
+        return [
+            gauge("disk_free_bytes", "Free on the disk of CALLCENTER_HOME.", free),
+            gauge("recordings_stopped", "1 while new calls are not recorded.", float(stopped)),
+        ]
 
     return read
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from callcenter.insight.health.parts import HealthStatus, PartHealth, down
+from callcenter.platform.health import Check, HealthStatus, PartHealth, down
 
 _log = logging.getLogger(__name__)
-
-Check = Callable[[], Awaitable[PartHealth]]
 
 CHECK_SECONDS = 3.0
 """Above the AGI probe's own limit; a monitor gives up after 5 to 10 s."""

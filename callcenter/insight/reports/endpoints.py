@@ -51,4 +51,6 @@ async def day_report(
 ) -> DayOut:
     """Counted from the ledger; of today, equal to what the live floor shows."""
     report = await service.day(day)
-    return DayOut.of(report.figures, report.to_call_back)
+    return DayOut.of(
+        report.figures, report.to_call_back, report.recordings_left_out, report.recordings_cut
+    )

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from callcenter.platform.clock import Clock, utc_now
@@ -21,6 +21,15 @@ from callcenter.workforce.figures.measure import (
     no_thresholds,
 )
 
+Unrecorded = Callable[[datetime, datetime], Awaitable[tuple[int, int]]]
+"""Of the recordings begun between the two moments: how many were left out, and how many cut, for
+want of room."""
+
+
+async def all_recorded(_start: datetime, _end: datetime) -> tuple[int, int]:
+    """Nothing was."""
+    return 0, 0
+
 
 @dataclass(frozen=True, slots=True)
 class DayReport:
@@ -29,6 +38,10 @@ class DayReport:
     figures: DayFigures
     to_call_back: Mapping[str, int]
     """Citizens missed on that day who are still to be called back, by queue ('': in none)."""
+    recordings_left_out: int = 0
+    """Talks that were not recorded, for want of room on the disk."""
+    recordings_cut: int = 0
+    """Talks of which only the beginning was."""
 
 
 class ReportService:
@@ -42,11 +55,13 @@ class ReportService:
         clock: Clock = utc_now,
         *,
         thresholds: ThresholdsNow = no_thresholds,
+        unrecorded: Unrecorded = all_recorded,
     ) -> None:
         self._database = database
         self._zone = ZoneInfo(time_zone)
         self._callbacks = callbacks
         self._thresholds = thresholds
+        self._unrecorded = unrecorded
         self._clock = clock
 
     def today(self) -> date:
@@ -72,4 +87,6 @@ class ReportService:
         book = DayBook(self._zone, day, await self._thresholds())
         book.take(rows)
         counts = await self._callbacks.counts(missed_from=start, missed_to=end)
-        return DayReport(book.figures(day), {one.queue: one.count for one in counts})
+        left_out, cut = await self._unrecorded(start, end)
+        figures = book.figures(day)
+        return DayReport(figures, {one.queue: one.count for one in counts}, left_out, cut)

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import (
 
 from callcenter.platform.db.one_step import OneStepConnection
 from callcenter.platform.db.postgresql import READING, make_postgresql_engine
+from callcenter.platform.db.sqlite import unusable
 from callcenter.platform.db.url import POSTGRESQL, parse_url
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ def make_engine(url: str, *, patience_ms: int | None = None) -> AsyncEngine:
     engine = create_async_engine(parsed, async_creator=_sqlite_creator(parsed))
     event.listen(engine.sync_engine, "connect", _sqlite_connect)
     event.listen(engine.sync_engine, "begin", _sqlite_begin)
+    event.listen(engine.sync_engine, "handle_error", unusable)
     return engine
 
 

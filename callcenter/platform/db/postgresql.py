@@ -23,7 +23,7 @@ from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from callcenter.platform.db.unavailable import DatabaseUnavailable, ValueRefused
+from callcenter.platform.db.unavailable import DatabaseFull, DatabaseUnavailable, ValueRefused
 from callcenter.platform.db.url import place_of
 from callcenter.platform.errors import CallcenterError
 
@@ -139,6 +139,7 @@ _MENDS = {
     "25P03": "our own process stood still in the middle of a step: try again",
 }
 """By SQLSTATE or its first two characters (PostgreSQL's manual, appendix A); the longest fits."""
+_DISK_FULL = "53100"
 _NO_ANSWER = "start it, or mend CALLCENTER_DATABASE_URL"
 _CLOSED = ("connection is closed", "connection was closed", "connection has been released")
 
@@ -157,7 +158,8 @@ def _unavailable(
         if not away and not connecting:
             return None
         mend = _NO_ANSWER
-    return DatabaseUnavailable(f"{place[0].upper()}{place[1:]} cannot be used ({reason}); {mend}.")
+    said = f"{place[0].upper()}{place[1:]} cannot be used ({reason}); {mend}."
+    return DatabaseFull(said) if state == _DISK_FULL else DatabaseUnavailable(said)
 
 
 def _refused(error: BaseException) -> ValueRefused | None:

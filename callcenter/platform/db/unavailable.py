@@ -25,6 +25,15 @@ class DatabaseUnavailable(CallcenterError, SQLAlchemyError):  # type: ignore[mis
         return self.message
 
 
+class DatabaseFull(DatabaseUnavailable):
+    """There is no room for what was to be written. Reading goes on."""
+
+    status: ClassVar[int] = 507
+
+    def __init__(self, message: str) -> None:
+        CallcenterError.__init__(self, message, code="database_full")
+
+
 class ValueRefused(BadInput, SQLAlchemyError):  # type: ignore[misc]  # both: code
     """A text or number that the database cannot hold, such as a NUL character or 2⁷⁰."""
 

@@ -28,6 +28,7 @@ from callcenter.platform.broadcast import Change
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.room.disks import free_of
 from callcenter.telephony.calls import repository
 from callcenter.telephony.calls.listener import LedgerListener
 from callcenter.telephony.calls.repository import Offset
@@ -296,7 +297,7 @@ class JournalReader:
         name = now.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f")
         size = self._settings.journal_rotate_mib * 1024 * 1024
         try:
-            rotated = await asyncio.to_thread(self._files.rotate, size, name)
+            rotated = await asyncio.to_thread(self._rotate, size, name)
             if rotated is not None:
                 _log.info("journal rotated: %s", rotated.name)
             keep = {one.file_id for one in self._needed()}
@@ -306,6 +307,13 @@ class JournalReader:
                 _log.info("journal removed, older than it is kept: %s", Path(path).name)
         except OSError as error:
             _log.error("journal: housekeeping failed: %s", error)
+
+    def _rotate(self, size: int, name: str) -> Path | None:
+        # A new file owns nothing behind its end until the guard of the disks comes by.
+        room = free_of(self._settings.journal_dir).bytes
+        if room < self._settings.journal_ahead_mib * 2 * 1024 * 1024:
+            return None
+        return self._files.rotate(size, name)
 
     def _needed(self) -> list[JournalPlace]:
         offset = self._offset

@@ -64,6 +64,7 @@ class QueueVisit(Base):
     joined_at: Mapped[datetime] = mapped_column(index=True)
     left_at: Mapped[datetime | None]
     how: Mapped[str | None] = mapped_column(String(16))
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Ring(Base):
@@ -123,6 +124,8 @@ class Recording(Base):
     ended_at: Mapped[datetime | None]
     bridged_ms: Mapped[int]
     gaps: Mapped[str] = mapped_column(Text, default="", server_default="")
+    no_room: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    """See `domain.ledger.NoRoom`."""
     renewed: Mapped[int] = mapped_column(default=0, server_default="0")
     left_sent_ms: Mapped[int | None]
     right_sent_ms: Mapped[int | None]
@@ -139,6 +142,8 @@ class VoiceMessage(Base):
     reason: Mapped[str] = mapped_column(String(32))
     started_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime | None]
+    no_room: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    """See `domain.ledger.NoRoom`."""
 
 
 class Rating(Base):

@@ -12,6 +12,7 @@ from callcenter.platform.errors import NotFound
 from callcenter.telephony.calls import reading
 from callcenter.telephony.calls.models import Call, QueueVisit, Recording, Talk, VoiceMessage
 from callcenter.telephony.calls.reading import CallFilter
+from callcenter.telephony.calls.stays import StayOfCall, stays
 from callcenter.telephony.domain.ledger import (
     CallRow,
     Direction,
@@ -83,6 +84,10 @@ class CallService:
                 raise NotFound(f"there is no call {call_id}", code="call_not_found", id=call_id)
             parts = [await reading.of_call(session, table, call_id) for table in reading.PARTS]
         return CallDetail(call, *parts)
+
+    async def stays(self, start: datetime, end: datetime) -> list[StayOfCall]:
+        """Stays in queues that began in [`start`, `end`), with the seats that rang."""
+        return await stays(self._database, start, end)
 
     async def books(self) -> Books:
         """The whole ledger, from one consistent state."""

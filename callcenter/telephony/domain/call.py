@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from callcenter.telephony.domain.ids import CallId
 from callcenter.telephony.domain.ledger import (
+    PRIORITY_FRONT,
     CallRow,
     Direction,
     EndedBy,
@@ -71,6 +72,8 @@ class OpenCall:
         self.seat = ""
         self.first_seat = ""
         self.case_number = ""
+        self.priority = 0
+        """With which it joins a queue next."""
         self.blocked = self.told_closed = self.overflowed = self.interrupted = False
         self.callback = False
         """The caller asked to be called back."""
@@ -166,13 +169,23 @@ class OpenCall:
     # -- queues and rings -----------------------------------------------------------------------
 
     def join_queue(self, leg: Leg, queue: str, at: datetime) -> None:
-        """`leg` entered a queue."""
-        leg.visit = Visit(self, len(self.visits) + 1, leg, queue, at)
+        """`leg` entered a queue, or goes on waiting after a subroutine of Queue()'s own: a stay
+        that is over has been settled before the next one begins."""
+        before = leg.visit
+        if before is not None and before.how is None and before.queue == queue:
+            before.left_at = None
+            return
+        leg.visit = Visit(self, len(self.visits) + 1, leg, queue, at, priority=self.priority)
         self.visits.append(leg.visit)
         self.touch(leg.visit)
         if not self.queue:
             self.queue = queue
             self.touch(self)
+
+    def to_front(self, visit: Visit) -> None:
+        """A supervisor has moved him before all others."""
+        visit.priority = PRIORITY_FRONT
+        self.touch(visit)
 
     def leave_queue(self, visit: Visit, at: datetime) -> None:
         """The stay is over; why, is said later, unless it ended in a talk."""

@@ -26,6 +26,7 @@ from callcenter.telephony.domain.ledger import (
     Direction,
     EndedBy,
     LedgerChanges,
+    NoRoom,
     RingEnd,
     TransferKind,
     VisitEnd,
@@ -97,6 +98,9 @@ class CallBook:
         if row.event == Event.PBX_START:
             self._pbx_started(row.at)
             return
+        if row.event == Event.ROOM:
+            self._room_changed(row)
+            return
         handler = self._handlers.get(row.event)
         leg = self._legs.get(row.uniqueid)
         if leg is None:
@@ -122,6 +126,19 @@ class CallBook:
     def resume_position(self) -> int | None:
         """Where a reader must begin to know all open calls again; None if there is none."""
         return min((call.position for call in self._calls), default=None)
+
+    def _room_changed(self, row: JournalRow) -> None:
+        """The guard of the disks says what there is no room for: from here on it is cut."""
+        for call in self._calls:
+            records = [
+                *(call.recordings if row.fact("recordings") == "none" else ()),
+                *(call.voice_messages if row.fact("voice_messages") == "none" else ()),
+            ]
+            for record in records:
+                if record.ended_at is None and record.no_room is NoRoom.NOWHERE:
+                    record.no_room = NoRoom.CUT
+                    call.touch(record)
+                    self._note(call)
 
     # -- channels -------------------------------------------------------------------------------
 
@@ -307,11 +324,15 @@ class CallBook:
     def _app_ended(self, leg: Leg, row: JournalRow) -> None:
         if leg.app != row.app:
             return
-        leg.app = leg.appdata = ""
         if row.app == "Queue" and leg.visit is not None:
+            # Or it only runs a subroutine of its own, and then rings before it is told that it goes
+            # on: that it is over is said by its result, a key, or the leg's end.
             leg.call.leave_queue(leg.visit, row.at)
+            return
+        leg.app = leg.appdata = ""
 
     def _queue_result(self, leg: Leg, row: JournalRow) -> None:
+        leg.app = leg.appdata = ""
         if leg.visit is None:
             return
         # CONTINUE, or nothing said: the caller was served, or is on his way out.
@@ -321,6 +342,7 @@ class CallBook:
             self._note(leg.call)
 
     def _queue_exit(self, leg: Leg, row: JournalRow) -> None:
+        leg.app = leg.appdata = ""
         if leg.visit is not None:
             leg.call.settle_visit(leg.visit, VisitEnd.EXIT_KEY, row.at)
             leg.call.give_up_rings(leg, row.at)

@@ -285,6 +285,12 @@ class Floor:
             if len(legs) > 1
         )
 
+    def ringing_groups(self) -> frozenset[Linkedid]:
+        """The groups of channels in which a phone rings: whom it rings for is in the same one."""
+        return frozenset(
+            leg.linkedid for leg in self.channels.values() if leg.state is ChannelState.RINGING
+        )
+
     def others_in_bridge(self, uniqueid: Uniqueid) -> tuple[Channel, ...]:
         """The legs that hear leg `uniqueid`; empty if it is in no bridge, or unknown."""
         leg = self.channels.get(uniqueid)

@@ -148,6 +148,11 @@ class CallRow:
         return self.caller_number if self.direction is Direction.OUTBOUND else self.seat
 
 
+PRIORITY_RETURNED = 10
+"""A transfer that reached nobody, a phone that died in the talk (dialplan, ``queue-order``)."""
+PRIORITY_FRONT = 11
+
+
 @dataclass(frozen=True, slots=True)
 class QueueVisitRow:
     id: str
@@ -158,6 +163,9 @@ class QueueVisitRow:
     joined_at: datetime
     left_at: datetime | None
     how: VisitEnd | None
+    priority: int = 0
+    """As routed, 0 to 10; `PRIORITY_RETURNED` after a talk that was lost, `PRIORITY_FRONT` if a
+    supervisor has moved him to the front. Among equals the call that came first goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +208,16 @@ class TransferRow:
     how: TransferEnd
 
 
+class NoRoom(StrEnum):
+    """What of a recording there was no room for on the disk."""
+
+    NOWHERE = ""
+    LEFT_OUT = "left_out"
+    """All of it: it was not begun."""
+    CUT = "cut"
+    """What came after it was ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingRow:
     id: str
@@ -215,6 +233,8 @@ class RecordingRow:
     gaps: str = ""
     """Where it was paused for private data, and is silent: ``1200-3400 9000-``, milliseconds from
     its beginning; one without an end goes on."""
+    no_room: NoRoom = NoRoom.NOWHERE
+    """What the full disk took of it."""
     renewed: int = 0
     """How often it was begun anew in the same file: whenever somebody else spoke to the caller."""
     left_sent_ms: int | None = None
@@ -233,6 +253,8 @@ class VoiceMessageRow:
     """closed, overflow, wait_limit, exit_key, empty, full, menu."""
     started_at: datetime
     ended_at: datetime | None
+    no_room: NoRoom = NoRoom.NOWHERE
+    """What the full disk may have taken of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from callcenter.telephony.domain.ledger import NoRoom
+
 
 class MediaKind(StrEnum):
     """What the file holds."""
@@ -30,6 +32,10 @@ class MediaStatus(StrEnum):
     """Nothing was recorded, and nothing should have been: bridged for no time to speak of."""
     MISSING = "missing"
     """The PBX wrote no file, or an empty one, although there was something to record."""
+    LEFT_OUT = "left_out"
+    """There was no room on the disk to record it; the call went on without."""
+    CUT = "cut"
+    """There was room for its beginning alone, which can be heard."""
     FAILED = "failed"
     """The file could not be finished, for good; `error` says why. The PBX's file is kept."""
     REMOVED = "removed"
@@ -42,7 +48,13 @@ class MediaStatus(StrEnum):
 
 
 _AUDIBLE = frozenset(
-    {MediaStatus.READY, MediaStatus.SHORT, MediaStatus.ONE_SIDED, MediaStatus.TOO_SHORT}
+    {
+        MediaStatus.READY,
+        MediaStatus.SHORT,
+        MediaStatus.ONE_SIDED,
+        MediaStatus.TOO_SHORT,
+        MediaStatus.CUT,
+    }
 )
 
 
@@ -83,8 +95,27 @@ def judge_recording(
     return MediaStatus.SHORT if actual_ms < expected_ms - tolerance_ms else MediaStatus.READY
 
 
-def judge_voice_message(*, actual_ms: int, minimum_ms: int) -> MediaStatus:
-    """The state of a voice message of `actual_ms`; below `minimum_ms` it is a slip."""
+def for_want_of_room(found: MediaStatus, no_room: NoRoom) -> MediaStatus:
+    """The state of a recording that was `found` like that, when the disk was as `no_room` says.
+
+    What is whole all the same is whole: it may have been ended a moment before its call.
+    """
+    if no_room is NoRoom.LEFT_OUT:
+        return MediaStatus.LEFT_OUT
+    if no_room is NoRoom.NOWHERE or found in (MediaStatus.READY, MediaStatus.EMPTY):
+        return found
+    return MediaStatus.CUT if found is MediaStatus.SHORT else MediaStatus.LEFT_OUT
+
+
+def judge_voice_message(
+    *, actual_ms: int, minimum_ms: int, at_least_ms: int | None = None
+) -> MediaStatus:
+    """The state of a voice message of `actual_ms`; below `minimum_ms` it is a slip.
+
+    `at_least_ms` is how long it must be, where somebody may have cut it.
+    """
+    if at_least_ms is not None and 0 < actual_ms < at_least_ms:
+        return MediaStatus.SHORT
     if actual_ms <= 0:
         return MediaStatus.MISSING
     return MediaStatus.TOO_SHORT if actual_ms < minimum_ms else MediaStatus.READY

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from callcenter.telephony.domain.ledger import (
     EndedBy,
     LedgerRow,
+    NoRoom,
     QueueVisitRow,
     RatingRow,
     RecordingRow,
@@ -74,6 +75,7 @@ class Visit(Record):
     joined_at: datetime
     left_at: datetime | None = None
     how: VisitEnd | None = None
+    priority: int = 0
 
     def row(self) -> QueueVisitRow:
         """The ledger's record."""
@@ -86,6 +88,7 @@ class Visit(Record):
             self.joined_at,
             left_at,
             self.how,
+            self.priority,
         )
 
 
@@ -179,6 +182,7 @@ class Recording(Record):
     """How long the caller had been together with somebody before it began, microseconds."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    no_room: NoRoom = NoRoom.NOWHERE
     gaps: list[list[int]] = field(default_factory=list)
     """Beginning and, once it is over, end of each pause, milliseconds of the recording."""
     counts: list[Count] = field(default_factory=list)
@@ -230,6 +234,7 @@ class Recording(Record):
             later(self.started_at, self.ended_at),
             self._at(self.call.together_us),
             " ".join("-".join([*map(str, gap), ""][:2]) for gap in self.gaps),
+            self.no_room,
             self.renewed,
             sent.left if sent is not None else None,
             sent.right if sent is not None else None,
@@ -244,6 +249,7 @@ class VoiceMessage(Record):
     reason: str
     started_at: datetime
     ended_at: datetime | None = None
+    no_room: NoRoom = NoRoom.NOWHERE
 
     def row(self) -> VoiceMessageRow:
         """The ledger's record."""
@@ -254,6 +260,7 @@ class VoiceMessage(Record):
             clean(self.reason, 32),
             self.started_at,
             later(self.started_at, self.ended_at),
+            self.no_room,
         )
 
 

@@ -55,6 +55,8 @@ class Mark(StrEnum):
     HANG_UP = "hang_up"
     ABOUT_CASE = "about_case"
     """A call that the seat made is about the case that the mark names."""
+    TO_FRONT = "to_front"
+    """A supervisor moves a waiting caller to the front of his queue."""
 
 
 class LineState(StrEnum):

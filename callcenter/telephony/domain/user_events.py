@@ -10,7 +10,13 @@ from collections.abc import Callable, Mapping
 from callcenter.telephony.domain.call import OpenCall
 from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.journal import Event, JournalRow
-from callcenter.telephony.domain.ledger import Direction, EndedBy, TransferEnd
+from callcenter.telephony.domain.ledger import (
+    PRIORITY_RETURNED,
+    Direction,
+    EndedBy,
+    NoRoom,
+    TransferEnd,
+)
 from callcenter.telephony.domain.legs import Leg, LegKind
 from callcenter.telephony.domain.phone import normalise
 from callcenter.telephony.domain.records import Rating, Recording, VoiceMessage
@@ -40,6 +46,7 @@ class UserEvents:
             Event.RATING: self._rating,
             Event.TRANSFER_RETURN: self._transfer_returned,
             Event.TRANSFER_FAILED: self._transfer_failed,
+            Event.PHONE_LOST: self._phone_lost,
             Event.CALLBACK_REQUESTED: self._callback_requested,
             Event.OUTBOUND: self._outbound,
             Event.TAKE_OVER: self._taken_over,
@@ -52,7 +59,11 @@ class UserEvents:
 
     def _transfer_failed(self, leg: Leg, _row: JournalRow) -> None:
         leg.call.settle_transfer(TransferEnd.FAILED)
+        leg.call.priority = PRIORITY_RETURNED
         self._note(leg.call)
+
+    def _phone_lost(self, leg: Leg, _row: JournalRow) -> None:
+        leg.call.priority = PRIORITY_RETURNED
 
     # -- what only the dialplan knows -----------------------------------------------------------
 
@@ -70,6 +81,8 @@ class UserEvents:
 
     def _routed(self, leg: Leg, row: JournalRow) -> None:
         leg.call.route = row.fact("route")
+        priority = row.facts.get("priority")
+        leg.call.priority = priority if isinstance(priority, int) else 0
         leg.call.touch(leg.call)
         self._note(leg.call)
 
@@ -78,6 +91,8 @@ class UserEvents:
         together_us = call.together_us
         made = Recording(call, len(call.recordings) + 1, leg, row.fact("path"), together_us)
         made.counts.append(Count(row.at, together_us, 0, 0))
+        if row.fact("left_out"):
+            made.no_room = NoRoom.LEFT_OUT
         call.recordings.append(made)
         call.touch(made)
         self._note(call)
@@ -141,6 +156,10 @@ class UserEvents:
             if call.anchor is leg and call.direction is Direction.OUTBOUND:
                 call.case_number = row.fact("case")
                 call.touch(call)
+                self._note(call)
+        elif what == Mark.TO_FRONT:
+            if leg.visit is not None and leg.visit.how is None:
+                call.to_front(leg.visit)
                 self._note(call)
         elif what in (Mark.RECORDING_PAUSED, Mark.RECORDING_RESUMED) and call.recordings:
             recording = call.recordings[-1]

@@ -34,13 +34,26 @@ APPLICATIONS = frozenset(
     }
 )  # fmt: skip
 FUNCTIONS = frozenset(
-    {"CALLERID", "CHANNEL", "CUT", "DB", "FILTER", "REGEX", "STRFTIME", "TIMEOUT"}
+    {
+        "CALLERID",
+        "CHANNEL",
+        "CUT",
+        "DB",
+        "FILTER",
+        "IMPORT",
+        "QUEUE_GET_CHANNEL",
+        "REGEX",
+        "STAT",
+        "STRFTIME",
+        "TIMEOUT",
+    }
 )
 USER_EVENTS = frozenset(
     {
         "INBOUND", "RECORDING", "ROUTED", "QUEUE_RESULT", "QUEUE_EXIT", "BLOCKED", "CLOSED",
         "OVERFLOW", "VOICE_MESSAGE_START", "VOICE_MESSAGE", "RATING", "TRANSFER_RETURN",
-        "TRANSFER_FAILED", "CALLBACK_REQUESTED", "OUTBOUND", "STEERED", "TAKE_OVER", "VOICE",
+        "TRANSFER_FAILED", "CALLBACK_REQUESTED", "OUTBOUND", "PHONE_LOST", "STEERED", "TAKE_OVER",
+        "VOICE",
     }
 )  # fmt: skip
 
@@ -49,6 +62,8 @@ _EXTEN = re.compile(r"^exten\s*=>\s*([^,]+),([0-9]+|n)(?:\(([\w-]+)\))?,(.*)$")
 _SAME = re.compile(r"^same\s*=>\s*(n)(?:\(([\w-]+)\))?,(.*)$")
 _INCLUDE = re.compile(r"^include\s*=>\s*(\S+)$")
 _APP = re.compile(r"^(\w+)\((.*)\)$")
+_SUBROUTINE = re.compile(r"[bB]\(([\w-]+)\^(\w+)\^(\w+)\)")
+"""Options of Dial and Queue that run a Gosub, also where a variable holds them."""
 _FUNCTION = re.compile(r"\$\{([A-Z_]+)\(")
 
 
@@ -146,7 +161,7 @@ def targets(step: Step) -> list[str]:
         return [part for part in branches.split(":") if part]
     if step.app == "Set" and step.args.startswith("CHANNEL(hangup_handler_push)="):
         return [step.args.partition("=")[2]]
-    return []
+    return [",".join(found) for found in _SUBROUTINE.findall(step.args)]
 
 
 def _condition_end(args: str) -> int:
@@ -250,7 +265,8 @@ def _check_trunk(plan: Dialplan) -> Iterator[Finding]:
     for context, _exten, _index, step in plan.steps():
         if context.name in mine and step.app in DIALLING:
             yield Finding(step.where, f"a trunk caller can reach {step.app} in {context.name}")
-        if step.app == "Queue" and "T" in [*step.args.split(","), ""][1]:
+        options = re.sub(r"\$\{\w+\}", "", [*step.args.split(","), ""][1])
+        if step.app == "Queue" and "T" in options:
             yield Finding(step.where, "Queue option T gives the caller the transfer keys")
 
 

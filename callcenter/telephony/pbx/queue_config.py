@@ -55,10 +55,7 @@ def render(plan: PbxQueues, kept: Mapping[str, str] | None = None) -> QueueFiles
 
 
 def render_queue(queue: QueuePlan) -> str:
-    """A queue's section."""
-    said = queue.announcements
-    position = queue.announce_position_seconds if said else 0
-    message = queue.announce_voice_message_seconds if said else 0
+    """A queue's section. What it tells its callers is not in it: see `domain.announcements`."""
     options: dict[str, object] = {
         "strategy": queue.strategy.value,
         "timeout": queue.ring_seconds,
@@ -67,10 +64,6 @@ def render_queue(queue: QueuePlan) -> str:
         "servicelevel": queue.service_level_seconds,
         "weight": queue.weight,
         "musicclass": queue.music,
-        "announce-position": "yes" if position else "no",
-        "announce-frequency": position,
-        "announce-holdtime": "once" if position else "no",
-        "periodic-announce-frequency": message,
     }
     lines = [f"{key} = {value}\n" for key, value in options.items()]
     return "".join([f"[{queue.code}](hotline)\n", *lines])

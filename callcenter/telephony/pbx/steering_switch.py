@@ -35,6 +35,7 @@ from callcenter.telephony.domain.steering import (
 from callcenter.telephony.pbx.ami.actions import Action, DbDel, DbPut, DbTree, Hangup
 from callcenter.telephony.pbx.ami.actions_steering import (
     CallOut,
+    EndRecording,
     GetVariable,
     GoOnRecording,
     MuteRecording,
@@ -44,7 +45,6 @@ from callcenter.telephony.pbx.ami.actions_steering import (
     QueueWithdraw,
     Redirect,
     SetVariable,
-    StopRecording,
 )
 from callcenter.telephony.pbx.ami.link import AmiLink
 from callcenter.telephony.pbx.ami.outcomes import Refused, unwrap
@@ -52,8 +52,8 @@ from callcenter.telephony.pbx.live import LiveFloor
 
 FAMILY = "steering"
 LINE, ANNOUNCEMENT = "line", "announcement"
-FIRST_PRIORITY = 1000
-"""Above what routing gives (10), and high enough that nobody adds to it by chance."""
+FIRST_PRIORITY = 2_000_000_000
+"""Above every place that the dialplan gives (``queue-order``), and what the PBX can keep."""
 SILENT, LOUD = "-32767", "0"
 MUTED, PAUSED = "STEER_MUTED", "STEER_PAUSED"
 """Variables of the seat's and of the citizen's leg; they live and end with the leg."""
@@ -141,8 +141,10 @@ class SteeringSwitch:
         await self._seen(together, what)
 
     async def to_front(self, caller: WaitingCaller) -> None:
-        """Make a waiting caller the first of his queue; the floor shows it when this returns."""
+        """Make a waiting caller the first of his queue; the journal is told before it is so, and
+        the floor shows it when this returns."""
         what = f"move to the front of {caller.queue}"
+        await self.mark(Mark.TO_FRONT, caller.uniqueid, "supervisor")
         action = QueueCallerPriority(caller.queue, caller.channel, FIRST_PRIORITY)
         await self._do(action, what)
         # The PBX tells nobody of the new order.
@@ -250,7 +252,7 @@ class SteeringSwitch:
     async def _begin_recording_anew(self, leg: str, what: str) -> None:
         folder = await self._variable(leg, "CC_RECORDINGS_DIR")
         path = await self._variable(leg, "CC_RECORDING")
-        await self._link.send(StopRecording(leg))
+        await self._link.send(EndRecording(leg))
         await asyncio.sleep(FORGET_SECONDS)
         await self._do(GoOnRecording(leg, f"{folder}/{path}"), what)
         await self._do(SetVariable(leg, STALE, ""), what)

@@ -81,6 +81,8 @@ class Rules:
     """How much of what was sent may be missing on a side."""
     minimum_ms: int
     """Below it a voice message is a slip."""
+    message_tolerance_ms: int
+    """How much shorter than its time a voice message may be: the silence that ended it goes."""
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
@@ -91,13 +93,18 @@ class Rules:
             settings.recording_short_tolerance_ms,
             settings.recording_side_tolerance_ms,
             settings.voice_message_min_seconds * 1000,
+            settings.recording_short_tolerance_ms + settings.voice_message_silence_seconds * 1000,
         )
 
     def judge(self, job: Job, actual_ms: int, sides_ms: Sequence[int] = ()) -> MediaStatus:
         """The state of a file of `actual_ms` on whose sides so much is to be heard, as far as that
         can be seen."""
         if job.kind is MediaKind.VOICE_MESSAGE:
-            return judge_voice_message(actual_ms=actual_ms, minimum_ms=self.minimum_ms)
+            expected = job.expected_ms
+            least = None if expected is None else expected - self.message_tolerance_ms
+            return judge_voice_message(
+                actual_ms=actual_ms, minimum_ms=self.minimum_ms, at_least_ms=least
+            )
         return judge_recording(
             expected_ms=job.expected_ms or 0,
             actual_ms=actual_ms,

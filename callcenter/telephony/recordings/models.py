@@ -50,6 +50,8 @@ class MediaFile(Base):
     bytes: Mapped[int | None]
     sha256: Mapped[str | None] = mapped_column(String(64))
     """Of the finished file, in hexadecimal."""
+    no_room: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    """What the full disk took of it, as the ledger says; see `domain.ledger.NoRoom`."""
     attempts: Mapped[int]
     error: Mapped[str | None] = mapped_column(Text)
     finished_at: Mapped[datetime | None]

@@ -124,6 +124,25 @@ async def everything(session: AsyncSession) -> Sequence[MediaFile]:
     return (await session.scalars(select(MediaFile))).all()
 
 
+async def count_by_status(
+    session: AsyncSession, start: datetime, end: datetime, wanted: Collection[MediaStatus]
+) -> dict[MediaStatus, int]:
+    """How many recordings begun in [`start`, `end`) are in each state of `wanted`."""
+    statement = (
+        select(MediaFile.status, func.count())
+        .where(
+            MediaFile.started_at >= start,
+            MediaFile.started_at < end,
+            MediaFile.kind == MediaKind.RECORDING.value,
+            # By the moments' index: an hour's rows, or a day's, whatever their states.
+            func.coalesce(MediaFile.status, "").in_([status.value for status in wanted]),
+        )
+        .group_by(MediaFile.status)
+    )
+    counts = {MediaStatus(row[0]): int(row[1]) for row in await session.execute(statement)}
+    return {status: counts.get(status, 0) for status in wanted}
+
+
 async def count_pending(session: AsyncSession) -> int:
     """Files that wait for the worker."""
     statement = select(func.count()).select_from(MediaFile).where(MediaFile.status == _PENDING)

@@ -25,7 +25,13 @@ from callcenter.platform.config import AudioFormat, Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import CallcenterError, Conflict, Gone, NotFound
 from callcenter.telephony.calls.lookup import call_rows
-from callcenter.telephony.domain.ledger import CallRow, LedgerChanges, RecordingRow, VoiceMessageRow
+from callcenter.telephony.domain.ledger import (
+    CallRow,
+    LedgerChanges,
+    NoRoom,
+    RecordingRow,
+    VoiceMessageRow,
+)
 from callcenter.telephony.domain.media import MediaKind, MediaStatus
 from callcenter.telephony.domain.voices import RENEWAL_MS
 from callcenter.telephony.recordings import repository
@@ -155,7 +161,10 @@ class MediaService:
         due_at = self._clock() + self._settle
         rows: list[tuple[MediaKind, RecordingRow | VoiceMessageRow, dict[str, int | None]]] = [
             *((MediaKind.RECORDING, row, _expected(row)) for row in changes.recordings),
-            *((MediaKind.VOICE_MESSAGE, row, _NOTHING) for row in changes.voice_messages),
+            *(
+                (MediaKind.VOICE_MESSAGE, row, {**_NOTHING, "expected_ms": _time_of(row)})
+                for row in changes.voice_messages
+            ),
         ]
         return [
             {
@@ -165,6 +174,7 @@ class MediaService:
                 "source_path": row.path,
                 **expected,
                 "started_at": row.started_at,
+                "no_room": NoRoom(row.no_room).value,
                 "due_at": due_at,
             }
             for kind, row, expected in rows
@@ -215,6 +225,14 @@ class MediaService:
         """Every row as it is stored, for the audit."""
         async with self._database.reading() as session:
             return await repository.everything(session)
+
+    async def without_room(self, start: datetime, end: datetime) -> tuple[int, int]:
+        """Recordings begun in [`start`, `end`) that were left out, and cut, for want of room."""
+        async with self._database.reading() as session:
+            found = await repository.count_by_status(
+                session, start, end, (MediaStatus.LEFT_OUT, MediaStatus.CUT)
+            )
+        return found[MediaStatus.LEFT_OUT], found[MediaStatus.CUT]
 
     async def pending_count(self) -> int:
         """Files that wait for the worker, of all nodes."""
@@ -337,7 +355,7 @@ _NOTHING: dict[str, int | None] = {
     "expected_right_ms": None,
 }
 """What is expected of a voice message."""
-_FROM_LEDGER = ("source_path", "started_at", *_NOTHING)
+_FROM_LEDGER = ("source_path", "started_at", "no_room", *_NOTHING)
 
 
 def _expected(row: RecordingRow) -> dict[str, int | None]:
@@ -346,6 +364,13 @@ def _expected(row: RecordingRow) -> dict[str, int | None]:
         "expected_left_ms": row.left_sent_ms,
         "expected_right_ms": row.right_sent_ms,
     }
+
+
+def _time_of(row: VoiceMessageRow) -> int | None:
+    """How long the message took, if the disk may have cut it; else its length is the caller's."""
+    if row.no_room == NoRoom.NOWHERE or row.ended_at is None:
+        return None
+    return round((row.ended_at - row.started_at).total_seconds() * 1000)
 
 
 def _new(row: dict[str, Any]) -> dict[str, Any]:

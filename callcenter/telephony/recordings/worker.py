@@ -20,7 +20,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -31,7 +31,13 @@ from callcenter.platform.broadcast import Change
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
-from callcenter.telephony.domain.media import MediaKind, MediaStatus, retry_delay_seconds
+from callcenter.telephony.domain.ledger import NoRoom
+from callcenter.telephony.domain.media import (
+    MediaKind,
+    MediaStatus,
+    for_want_of_room,
+    retry_delay_seconds,
+)
 from callcenter.telephony.recordings import repository
 from callcenter.telephony.recordings.files import Folders, Unusable
 from callcenter.telephony.recordings.finishing import Job, Outcome, Rules, clear, finish
@@ -48,8 +54,9 @@ LONGEST_RETRY_SECONDS = 3600.0
 """A disk that is mended is noticed within the hour."""
 IDLE_SECONDS = 10.0
 """Look at least so often: what another process wrote (a rebuild) wakes nobody here."""
-LEAST_PAUSE_SECONDS = 0.1
-"""Between two looks for work, so that an idle thread does not spin while others are busy."""
+LEAST_PAUSE_SECONDS = 0.5
+"""Between two looks for work: files of half a second are found by one look, and an idle thread does
+not spin while others are busy."""
 TOGETHER_SECONDS = 0.3
 """After a call has ended its file settles for longer than this anyway."""
 AT_ONCE = 16
@@ -213,7 +220,9 @@ class MediaWorker:
             file.expected_ms,
             (file.expected_left_ms, file.expected_right_ms),
         )
-        last_look = attempt >= min(LOOKS, self._attempts)
+        no_room = NoRoom(file.no_room)
+        # Of what was never begun nothing can come late.
+        last_look = no_room is NoRoom.LEFT_OUT or attempt >= min(LOOKS, self._attempts)
         try:
             outcome = await self._in_thread(
                 partial(finish, job, self._rules, last_look=last_look, stop=self._stop)
@@ -229,6 +238,7 @@ class MediaWorker:
             else:
                 await self._again(file, attempt, problem)
         else:
+            outcome = replace(outcome, status=for_want_of_room(outcome.status, no_room))
             if outcome.status is MediaStatus.READY or last_look:
                 await self._settle(file, attempt, outcome)
             else:

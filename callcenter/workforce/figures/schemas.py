@@ -35,6 +35,8 @@ DAY_EXAMPLE: dict[str, JsonValue] = {
     "day": "2026-11-24",
     "total": {**FIGURES_EXAMPLE, "threshold_seconds": None},
     "queues": {"12345": FIGURES_EXAMPLE},
+    "recordings_left_out": 0,
+    "recordings_cut": 0,
 }
 
 _RATE_DIGITS = 4
@@ -114,9 +116,19 @@ class DayOut(BaseModel):
     queues: dict[str, FiguresOut] = Field(
         description="By the queue that was asked for first; calls that asked for none are in total."
     )
+    recordings_left_out: int = Field(
+        0, description="Talks that were not recorded: there was no room on the disk."
+    )
+    recordings_cut: int = Field(0, description="Talks of which only the beginning was recorded.")
 
     @classmethod
-    def of(cls, figures: DayFigures, to_call_back: Mapping[str, int]) -> DayOut:
+    def of(
+        cls,
+        figures: DayFigures,
+        to_call_back: Mapping[str, int],
+        recordings_left_out: int = 0,
+        recordings_cut: int = 0,
+    ) -> DayOut:
         """`to_call_back` is by queue."""
         names = {*figures.queues, *(name for name in to_call_back if name)}
         return cls(
@@ -130,6 +142,8 @@ class DayOut(BaseModel):
                 )
                 for name in sorted(names)
             },
+            recordings_left_out=recordings_left_out,
+            recordings_cut=recordings_cut,
         )
 
 

@@ -11,6 +11,7 @@ import pytest
 from callcenter.platform.config import Settings
 from callcenter.platform.secrets import Secrets
 from callcenter.setup.deployment import render_deployment
+from callcenter.telephony.domain.ledger import PRIORITY_RETURNED
 from callcenter.telephony.pbx.dialplan_check import (
     Dialplan,
     check,
@@ -19,6 +20,7 @@ from callcenter.telephony.pbx.dialplan_check import (
     variables_read,
     variables_set,
 )
+from callcenter.telephony.pbx.steering_switch import FIRST_PRIORITY
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -95,6 +97,14 @@ BROKEN = {
         "[from-pstn]\nexten => s,1,Queue(12345,c)\n[queue-exit]\nexten => 1,1,Dial(PJSIP/8001)\n",
         "can reach Dial",
     ),
+    "a queue's subroutine that is not there": (
+        "[from-pstn]\nexten => s,1,Set(CC_X=B(gone^s^1))\n same => n,Queue(1,c${CC_X})\n",
+        "gone,s,1",
+    ),
+    "a queue's subroutine dials out": (
+        "[from-pstn]\nexten => s,1,Queue(1,cB(out^s^1))\n[out]\nexten => s,1,Dial(PJSIP/8001)\n",
+        "can reach Dial",
+    ),
     "caller gets transfer keys": ("[from-pstn]\nexten => s,1,Queue(12345,cT)\n", "transfer keys"),
     "a shell": ("[from-pstn]\nexten => s,1,System(id)\n", "System"),
     "a shell function": ("[from-pstn]\nexten => s,1,Set(X=${SHELL(id)})\n", "SHELL"),
@@ -111,3 +121,46 @@ def test_a_broken_dialplan_is_seen(name: str) -> None:
     plan.add("broken.conf", text)
     problems = [finding.problem for finding in check(plan)]
     assert any(expected in problem for problem in problems), problems
+
+
+RANGE = 180_000_000
+"""Serial numbers of channels that one priority holds; the dialplan's own."""
+
+
+def test_a_place_in_line_fits_into_what_the_pbx_keeps(plan: Dialplan) -> None:
+    """app_queue.c: ``int prio``. Even the last of the highest priority is behind whoever a
+    supervisor moves to the front, and before the first of the next one."""
+    (step,) = [step for step in plan.contexts["queue-order"].extensions["s"] if step.app == "Set"]
+    assert step.args == (f"__QUEUE_PRIO=$[${{ARG1}} * {RANGE} - ${{CUT(UNIQUEID,.,2)}} % {RANGE}]")
+    assert PRIORITY_RETURNED * RANGE < FIRST_PRIORITY < 2**31
+
+
+def test_nobody_comes_into_a_queue_without_a_place(plan: Dialplan) -> None:
+    """Without one he would be before everybody of the lowest priority."""
+    keeps = {"queue", "overflow", "withdrawn"}  # He is in line already, or was.
+    joins = {
+        context.name
+        for context, _exten, _index, step in plan.steps()
+        if step.app == "Queue" or (step.app == "Goto" and step.args.startswith("queue,"))
+    }
+    gives = {
+        context.name
+        for context, _exten, _index, step in plan.steps()
+        if step.app == "Gosub" and step.args.startswith("queue-order,")
+    }
+    assert joins - keeps == gives
+
+
+def test_what_a_waiting_caller_is_told_ends_with_his_waiting(plan: Dialplan) -> None:
+    """Before each part that is said the PBX itself is asked whether he still waits."""
+    for exten, steps in plan.contexts["tell"].extensions.items():
+        if exten == "whisper":
+            assert [step.app for step in steps] == ["ChanSpy", "Hangup"]
+            continue
+        asked = False
+        for step in steps:
+            if step.app == "Gosub":
+                asked = True
+            elif step.app == "Playback":
+                assert asked or step.label, f"{step.where} plays without asking"
+                asked = False

@@ -18,16 +18,18 @@ from supervisor.options import ServerOptions
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import SetupError
 from callcenter.platform.secrets import Secrets
+from callcenter.setup.keeper import MARK, plan_file, plan_text, read_plan
 from callcenter.setup.run import alone, is_running
 from callcenter.setup.supervisor import (
-    MARK,
     Supervisor,
     environment,
+    kept,
     leftovers,
     programs,
     render_config,
     stop_leftovers,
     tail,
+    watchers,
 )
 from callcenter.setup.toolbox import Toolbox
 
@@ -58,11 +60,21 @@ def test_supervisord_reads_what_was_meant(tmp_path: Path, name: str) -> None:
     toolbox = a_toolbox(home)
     options = read_back(settings, toolbox)
     found = {group.name: group.process_configs[0] for group in options.process_group_configs}
+    # What must outlive supervisord is started by a keeper, which is told the rest by a file.
     for program in programs(settings, toolbox):
+        words = shlex.split(found[program.name].command)
+        assert words[2:] == ["callcenter.setup.keeper", str(home), program.name]
+        assert found[program.name].stopwaitsecs > program.stop_seconds
+    for program in watchers(settings, toolbox):
         assert shlex.split(found[program.name].command) == list(program.command)
-        assert found[program.name].stdout_logfile == str(home / "log" / f"{program.name}.log")
-        assert found[program.name].autorestart is RestartUnconditionally
-        assert found[program.name].stdout_logfile_backups > 0
+    for program in found.values():
+        assert program.autorestart is RestartUnconditionally
+    plan_file(home).write_text(plan_text(kept(settings, toolbox)), encoding="utf-8")
+    for program in programs(settings, toolbox):
+        assert read_plan(home, program.name).command == list(program.command)
+    # Nothing that supervisord writes can be refused by a disk.
+    assert options.logfile == os.devnull
+    assert {program.stdout_logfile for program in found.values()} == {None}
     (server,) = options.server_configs
     assert (server["host"], server["port"]) == ("127.0.0.1", 30001)
     assert server["password"] == SECRETS.supervisor_password

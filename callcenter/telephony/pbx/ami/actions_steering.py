@@ -115,8 +115,8 @@ class MuteRecording(_Command):
 
 
 @dataclass(frozen=True, slots=True)
-class StopRecording(_Command):
-    """End the recording that hangs on `channel`; its file is closed."""
+class EndRecording(_Command):
+    """End the recording that hangs on `channel`; refused if none does. What it has is kept."""
 
     name = "StopMixMonitor"
     channel: str

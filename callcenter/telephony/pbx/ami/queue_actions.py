@@ -103,3 +103,40 @@ class MemberPenalty(Action[None]):
 
     def result(self, answer: Answer) -> None:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTimes(Action[dict[str, int]]):
+    """How long callers of each queue wait on average, seconds: the PBX's own moving average over
+    those who were answered. Asked with a member that nobody is, so that no members are listed."""
+
+    name = "QueueStatus"
+    as_list = True
+
+    def headers(self) -> dict[str, str]:
+        return {"Member": "-"}
+
+    def result(self, answer: Answer) -> dict[str, int]:
+        return {
+            read.required(item, "Queue"): read.number(item, "Holdtime")
+            for item in answer.items("QueueParams")
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain(Action[None]):
+    """Have the caller who waits on `channel` look now whether it is his turn.
+
+    Who waits looks once a second (app_queue.c, RECHECK); any key would make him look at once, and
+    so does this, which is the control of a playback (app_controlplayback.c) and no key: in a queue
+    nothing is played that it could wind back, and a talk or a ringing seat does not hear of it.
+    """
+
+    name = "ControlPlayback"
+    channel: str
+
+    def headers(self) -> dict[str, str]:
+        return {"Channel": self.channel, "Control": "reverse"}
+
+    def result(self, answer: Answer) -> None:
+        return None

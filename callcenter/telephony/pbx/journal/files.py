@@ -69,11 +69,14 @@ class _File:
 
 
 def identity(path: Path) -> str | None:
-    """What the file is known by, None while it has no whole first record."""
+    """What the file is known by, None while it has no whole first record.
+
+    `OSError` if it is there and cannot be opened now (no descriptor left, say): it is not gone.
+    """
     try:
         with path.open("rb") as stream:
             head = stream.read(IDENTITY_BYTES)
-    except OSError:
+    except FileNotFoundError:
         return None
     line, found, _ = head.partition(b"\n")
     if not found and len(head) < IDENTITY_BYTES:
@@ -123,7 +126,11 @@ class JournalFiles:
         quick = self._read_quickly(limit)
         if quick is not _SLOW:
             return quick
-        files = self._files()
+        try:
+            files = self._files()
+        except OSError as error:
+            _log.warning("journal: %s cannot be read now: %s", error.filename, error.strerror)
+            return None
         place = self._here(files)
         if place is None:
             return None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from callcenter.casework.cases.models import Case
 from callcenter.casework.cases.service import CaseService
@@ -17,7 +19,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.telephony.calls.ingest import JournalReader
-from callcenter.telephony.calls.models import QueueVisit, Talk
+from callcenter.telephony.calls.models import Call, JournalOffset, QueueVisit, Ring, Talk
 from callcenter.telephony.pbx.queue_log import read_queue_log
 from callcenter.telephony.recordings.models import MediaFile
 from callcenter.telephony.recordings.service import MediaService
@@ -127,6 +129,39 @@ async def test_sound_that_belongs_to_no_call(books: Books) -> None:
     assert await books.kinds() == []
     stray.write_bytes(b"sound")
     assert await books.kinds() == [Kind.FILE_UNKNOWN]
+
+
+@pytest.mark.parametrize("days", [0, 8], ids=["just now", "longer ago than is looked at"])
+async def test_who_was_overtaken(books: Books, days: int) -> None:
+    """Of two who waited in one queue the later one was offered to a seat first, at the end of what
+    was read of the journal; a consult that waits there is no caller, and is not counted."""
+    async with books.database.reading() as session:
+        read_to = await session.scalar(select(JournalOffset.last_row_at))
+        call = (await session.scalars(select(Call))).one()
+    assert read_to is not None
+    begun = read_to - timedelta(days=days, seconds=60)
+
+    def waits(name: str, came: float, rang: float, *, channel: str | None = None) -> list[Any]:
+        at = begun + timedelta(seconds=came)
+        columns = {column.name: getattr(call, column.name) for column in Call.__table__.columns}
+        identity = f"pbx1:{name}"
+        stay = {"call_id": identity, "queue": "quiet", "joined_at": at, "how": "connected"}
+        rang_at = begun + timedelta(seconds=rang)
+        return [
+            Call(**{**columns, "id": identity, "started_at": at}),
+            QueueVisit(id=f"{identity}/q1", channel=channel or name, left_at=rang_at, **stay),
+            Ring(
+                id=f"{identity}/r1", call_id=identity, visit_id=f"{identity}/q1", seat="8001",
+                channel="9.9", rang_at=rang_at, ended_at=rang_at, how="answered",
+            ),
+        ]  # fmt: skip
+
+    async with books.database.writing() as session:
+        session.add_all([*waits("1.1", 0, 30), *waits("1.2", 1, 20)])
+        session.add_all(waits("1.0", -1, 31, channel="7.7"))
+    audit = make_audit(books.settings, books.database)
+    found = [one.about for one in await audit.differences() if one.kind is Kind.OVERTAKEN]
+    assert found == ([] if days else ["pbx1:1.1"])
 
 
 async def test_what_is_not_read_yet_is_no_difference(books: Books) -> None:

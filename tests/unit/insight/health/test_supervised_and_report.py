@@ -8,10 +8,9 @@ from functools import partial
 import pytest
 
 from callcenter.insight.health import service
-from callcenter.insight.health.live_parts import tasks_health
-from callcenter.insight.health.parts import HealthStatus, PartHealth, degraded, well
 from callcenter.insight.health.service import HealthService
 from callcenter.platform.db.unavailable import DatabaseUnavailable
+from callcenter.platform.health import HealthStatus, PartHealth, degraded, tasks_health, well
 from callcenter.platform.supervised import Supervised
 
 

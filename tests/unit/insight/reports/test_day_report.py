@@ -92,7 +92,9 @@ async def reported(neighbours: Neighbours, database: Database) -> Any:
         thresholds=neighbours.thresholds_now,
     )
     report = await reports.day()
-    return DayOut.of(report.figures, report.to_call_back).model_dump(mode="json")
+    told = DayOut.of(report.figures, report.to_call_back).model_dump(mode="json")
+    # Of the day alone: the floor shows what goes on.
+    return {name: told[name] for name in ("day", "total", "queues")}
 
 
 async def follow(database: Database, steps: list[Step], load_at: int) -> None:

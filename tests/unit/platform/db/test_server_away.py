@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agi.database import open_database
 from callcenter.casework.cases.service import CaseService
-from callcenter.insight.health.parts import HealthStatus, database_health
 from callcenter.people.tokens.service import TokenService
 from callcenter.platform.broadcast import Change
 from callcenter.platform.config import Settings
@@ -27,6 +26,7 @@ from callcenter.platform.db.migrate import SCRIPTS, upgrade_async
 from callcenter.platform.db.unavailable import DatabaseUnavailable
 from callcenter.platform.db.url import parse_url, place_of
 from callcenter.platform.errors import SetupError
+from callcenter.platform.health import HealthStatus, database_health
 from callcenter.telephony.calls.ingest import JournalReader
 from callcenter.telephony.calls.service import CallService
 from callcenter.telephony.domain.ledger import LedgerChanges

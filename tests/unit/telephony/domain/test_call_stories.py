@@ -300,6 +300,15 @@ inbound 12345: abandoned by caller, answered …, ended 7.01, queue 12345, - -
   rang 8001 0.00–5.01 no_answer (queue)
   rang 8001 6.01–7.01 no_answer (queue)
 """,
+    # Held up before the queue: Queue() runs a subroutine of its own, and the PBX tells that it goes
+    # on only after the seat's channel has begun. One stay, and the ring is the queue's.
+    "held_up": """
+inbound 12345: answered by seat, answered 3.04, ended 4.05, queue 12345, 8001 8001
+  waited 1.17–3.04 connected
+  rang 8001 2.83–3.04 answered (queue)
+  talked 8001 3.04–3.55 via queue, ended by seat
+  recorded 504 ms
+""",
     "wait_limit": """
 inbound 12345: voice_message by system, answered …, ended 15.97, queue 12345, - -
   waited 0.00–12.05 timeout

@@ -6,8 +6,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from callcenter.platform.config import Settings
 from callcenter.setup.deployment import REPOSITORY
 from callcenter.telephony.domain.queues import MenuKey, PbxQueues, QueuePlan, Strategy, pbx_queues
@@ -66,25 +64,16 @@ def test_a_queue_says_all_that_an_admin_set() -> None:
         "servicelevel": "15",
         "weight": "5",
         "musicclass": "quiet",
-        "announce-position": "yes",
-        "announce-frequency": "30",
-        "announce-holdtime": "once",
-        "periodic-announce-frequency": "45",
     }
 
 
-@pytest.mark.parametrize(
-    "queue",
-    [
-        replace(ENGLISH, announcements=False),
-        replace(ENGLISH, announce_position_seconds=0, announce_voice_message_seconds=0),
-    ],
-    ids=["switched off", "never"],
-)
-def test_without_announcements_nothing_is_said(queue: QueuePlan) -> None:
-    said = options(render_queue(queue))
+def test_the_queue_itself_never_speaks_to_those_who_wait() -> None:
+    """As long as it spoke it would offer them to nobody."""
+    text = (REPOSITORY / "asterisk-conf" / "queues.conf").read_text(encoding="utf-8")
+    said = options(text.split("[hotline](!)")[1])
     assert said["announce-position"] == said["announce-holdtime"] == "no"
     assert said["announce-frequency"] == said["periodic-announce-frequency"] == "0"
+    assert "announce" not in render_queue(ENGLISH)
 
 
 def test_no_option_of_a_queue_is_in_the_template_as_well() -> None:

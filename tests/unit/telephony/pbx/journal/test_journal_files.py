@@ -240,3 +240,24 @@ def test_the_start_of_the_pbx_is_a_row_and_ends_a_torn_one(folder: Folder) -> No
     assert [(row.event, row.at.timestamp()) for row in parsed.rows] == [("PBX_START", 1795407500.5)]
     assert len(parsed.rejects) == 1
     assert parse(start_row(1795407500.5)).rows[0].uniqueid == "pbx"
+
+
+def test_a_file_that_cannot_be_opened_now_is_not_taken_for_one_that_is_gone(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.append("old\n")
+    folder.put_aside("1")
+    folder.append("one\n")
+    files = folder.files()
+    assert lines_of(files) == ["old", "one"]
+    place = files.place
+    folder.append("two\n")
+
+    def none_left(_path: Path, *_words: object, **_more: object) -> None:
+        raise OSError(24, "Too many open files", str(folder.current))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", none_left)
+        assert files.read(1 << 20) is None
+        assert files.place == place
+    assert lines_of(files) == ["two"]

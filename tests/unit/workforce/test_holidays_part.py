@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from callcenter.insight.health.parts import HealthStatus, holidays_health
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
+from callcenter.platform.health import HealthStatus
+from callcenter.workforce.health import holidays_health
 from callcenter.workforce.opening.official import published
 from callcenter.workforce.opening.workdays import WorkdayService
 
