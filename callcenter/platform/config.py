@@ -247,10 +247,11 @@ class Settings(BaseSettings):
         1500, ge=0, description="File may be shorter than the bridged time by this."
     )
     recording_side_tolerance_ms: int = Field(
-        1500,
+        3000,
         ge=0,
-        description="Of the voice that was sent so much may be missing on a side: at the ends of"
-        " talks, and what a busy machine drops.",
+        le=60000,
+        description="So much of what was sent may be missing on one side: a phone sends no voice"
+        " while a key is pressed (0.15 s each, seen), and twenty keys may be.",
     )
     recording_workers: int = Field(1, ge=1, le=16, description="Compressing threads.")
     recording_settle_ms: int = Field(

@@ -20,10 +20,15 @@ MOST = 50
 """Callers woken at once in one queue: as many seats rarely become free together."""
 
 
-def may_take_calls(floor: Floor, member: Member) -> bool:
-    """Whether this member could be offered a call, as far as the floor knows."""
-    device = floor.devices.get(member.interface.removeprefix("PJSIP/"))
-    return not member.paused and device is DeviceState.IDLE
+def may_take_calls(floor: Floor, member: Member, resting: Collection[str] = ()) -> bool:
+    """Whether this member could be offered a call, as far as the floor knows.
+
+    `resting` are phones that have just rung in vain: nobody is hurried to them, so that whoever
+    does not answer is set to a break before he is rung again.
+    """
+    endpoint = member.interface.removeprefix("PJSIP/")
+    free = floor.devices.get(endpoint) is DeviceState.IDLE
+    return free and not member.paused and endpoint not in resting
 
 
 def queues_of(floor: Floor, endpoint: str) -> frozenset[str]:
@@ -36,14 +41,16 @@ def queues_of(floor: Floor, endpoint: str) -> frozenset[str]:
     )
 
 
-def whose_turn(floor: Floor, queues: Collection[str]) -> tuple[WaitingCaller, ...]:
+def whose_turn(
+    floor: Floor, queues: Collection[str], resting: Collection[str] = ()
+) -> tuple[WaitingCaller, ...]:
     """Who of those that wait in `queues` should look now, in order: of each queue as many as it
-    has free seats, but those for whom a seat rings."""
+    has free seats that do not rest, but those for whom a seat rings."""
     lines = {queue: floor.waiting[queue] for queue in sorted(queues) if queue in floor.waiting}
     free = Counter(
         queue
         for (queue, _interface), member in floor.members.items()
-        if queue in lines and may_take_calls(floor, member)
+        if queue in lines and may_take_calls(floor, member, resting)
     )
     if not free:
         return ()

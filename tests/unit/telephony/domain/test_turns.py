@@ -55,6 +55,13 @@ def test_as_many_as_there_are_free_seats(free: tuple[str, ...], expected: list[s
     assert turns(house(member("8001"), member("8002"), free=free)) == expected
 
 
+def test_nobody_is_hurried_to_a_seat_that_has_just_rung_in_vain() -> None:
+    floor = house(member("8001"), member("8002"), free=("8001", "8002"))
+    hurried = whose_turn(floor, floor.waiting.keys(), resting={"8001"})
+    assert [caller.uniqueid for caller in hurried] == ["1.1"]
+    assert whose_turn(floor, floor.waiting.keys(), resting={"8001", "8002"}) == ()
+
+
 def test_a_seat_on_a_break_is_not_free() -> None:
     floor = house(member("8001", paused=True), free=("8001",))
     assert turns(floor) == []
