@@ -62,7 +62,7 @@ MEASURED = {
     """,
 }
 
-# What app_queue plays, N being a number: place, then (announce-holdtime) minutes, then thanks.
+# What the dialplan plays to those who wait (tell), N being a number: place, minutes, then thanks.
 FIRST = "youarenext"
 PLACE = "thereare N callswaiting"
 MINUTE = "holdtime N minute"
@@ -265,12 +265,12 @@ def test_every_place_and_every_wait_counts(number: int) -> None:
     assert announcement("en", PLACE, number) == f"You are number {english(number)} in the queue."
 
 
-def test_the_queue_plays_only_what_is_in_the_manifest() -> None:
-    text = (ROOT / "asterisk-conf" / "queues.conf").read_text(encoding="utf-8")
-    found = re.findall(r"^(?:queue-\w+|periodic-announce) = (\S+)$", text, re.MULTILINE)
-    sounds = [sound for value in found for sound in value.split(",")]
-    words = {word for order in (FIRST, PLACE, MINUTE, MINUTES, SECONDS) for word in order.split()}
+def test_who_waits_is_told_only_what_is_in_the_manifest() -> None:
+    text = (ROOT / "dialplan" / "extensions_queue.conf").read_text(encoding="utf-8")
+    sounds = re.findall(r"Playback\((callcenter/(?:queue|press)-[\w-]+)\)", text)
+    words = {word for order in (FIRST, PLACE, MINUTE, MINUTES) for word in order.split()}
     assert {f"callcenter/queue-{word}" for word in words - {"N"}} <= set(sounds)
+    assert len([sound for sound in sounds if "press" in sound]) == 2
     for sound in sounds:
         assert manifest().text_of("zh", sound)
         assert manifest().text_of("en", sound)
