@@ -87,6 +87,16 @@ class House(Floor):
         assert citizen.user
         await self.system.until(probe, 10)
 
+    async def counted_as_free(self, queue: str, phone: Phone) -> None:
+        """Wait until the PBX's queue counts `phone` as free: for a moment after the PBX has begun
+        anew its members count as away."""
+
+        async def probe() -> bool:
+            lines = (await self.shown(queue)).splitlines()
+            return any(f"PJSIP/{phone.user})" in one and "(Not in use)" in one for one in lines)
+
+        await self.system.until(probe, 15)
+
     async def shown(self, queue: str) -> str:
         """What the PBX itself says of a queue."""
         system = self.system
@@ -268,6 +278,7 @@ async def test_queues_and_their_members_are_there_after_a_restart_of_the_pbx(
     await house.matched()
     assert members(await house.shown(ENGLISH)) == before
     await phone.register()
+    await house.counted_as_free(ENGLISH, phone)
     talk = await house.talk(ENGLISH_NUMBER, phone)
     await talk.out.hang_up()
     await house.stories.answered_story(talk.number, phone.user)
