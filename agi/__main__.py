@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from callcenter.platform.private import keep_private
+
 
 def main() -> int:
     """The exit code of the process asked for."""
+    keep_private()
     # Imported where needed: the watchdog must stay small.
     if sys.argv[1:] == ["serve"]:
         from agi.process import main as serve

@@ -17,6 +17,7 @@ import uvicorn
 from callcenter.app import create_app
 from callcenter.platform.config import load_settings
 from callcenter.platform.errors import CallcenterError
+from callcenter.platform.private import keep_private
 from callcenter.platform.secrets import load_secrets
 
 STOP_SECONDS = 5
@@ -31,6 +32,7 @@ NICE = 5
 
 def main() -> None:
     """Serve until told to stop; exit code 2 and one sentence if it cannot begin."""
+    keep_private()
     log_level = os.environ.get("CALLCENTER_LOG_LEVEL", "INFO").upper()
     logging.basicConfig(
         level=log_level if log_level in logging.getLevelNamesMapping() else "INFO",

@@ -7,18 +7,19 @@ import errno
 import select
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from callcenter.platform.config import Settings, TrunkMode
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import head_revision, upgrade_async
 from callcenter.platform.errors import SetupError
+from callcenter.platform.private import make_home
 from callcenter.platform.secrets import Secrets, ensure_secrets
 from callcenter.setup.deployment import write_configuration
 from callcenter.setup.limits import calls_for, open_files
@@ -30,10 +31,11 @@ from callcenter.telephony.domain.seating import DesiredSeat
 
 HOME_LENGTH_MAX = 80
 """The PBX's own socket is HOME/asterisk/run/asterisk.ctl, and sun_path holds 108 bytes."""
-SEATS_SHOWN = 10
 TELL_MILLISECONDS = 200
 """For whoever reads what we say; a terminal that is scrolling takes a few."""
 SLOW_NAME_SECONDS = 1.0
+HEARTBEAT_SECONDS = 5.0
+"""Whoever waits sees in time that a step goes on, and what it waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +71,29 @@ class Step:
     def __init__(self, name: str) -> None:
         self.name = name
         self.result = "done"
-        self.progress: Callable[[str], None] = lambda line: say(f"  … {line}")
+        self.doing = name
+        """What it does now, for whoever waits."""
+
+    def progress(self, line: str) -> None:
+        """Say what comes next in this step."""
+        self.doing = line
+        say(f"  … {line}")
 
 
 @contextmanager
-def step(name: str) -> Iterator[Step]:
-    """Say `name`, what came of it, and the seconds it took."""
+def step(name: str, heartbeat: float = HEARTBEAT_SECONDS) -> Iterator[Step]:
+    """Say `name`, what came of it, and the seconds it took; every `heartbeat` seconds that it goes
+    on, and with what."""
     current = Step(name)
     begun = time.monotonic()
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(heartbeat):
+            say(f"  … {time.monotonic() - begun:.0f} s: {current.doing}")
+
+    beating = threading.Thread(target=beat, name=f"step {name}", daemon=True)
+    beating.start()
     try:
         yield current
     except OSError as error:
@@ -87,6 +104,9 @@ def step(name: str) -> Iterator[Step]:
             " some and start again.",
             code="disk_full",
         ) from error
+    finally:
+        over.set()
+        beating.join()
     say(f"{name:<15} {current.result} ({time.monotonic() - begun:.1f} s)")
 
 
@@ -125,7 +145,10 @@ def prepare(settings: Settings) -> Prepared:
 
 
 def check_home(settings: Settings) -> None:
-    """Make the home; `SetupError` if it cannot be written or is too long for a socket's path."""
+    """Make the home, for this user alone.
+
+    `SetupError` if it cannot be written or is too long for a socket's path.
+    """
     home = settings.home
     if len(str(home).encode()) > HOME_LENGTH_MAX:
         raise SetupError(
@@ -135,6 +158,7 @@ def check_home(settings: Settings) -> None:
             setting="home",
         )
     try:
+        make_home(home)
         for folder in (home, run_dir(settings), settings.log_dir):
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / ".write-test"
@@ -193,27 +217,20 @@ def _render_prompts(settings: Settings, toolbox: Toolbox, progress: Callable[[st
 
 
 def summary(prepared: Prepared) -> list[str]:
-    """What people need once it runs."""
+    """What people need once it runs. No password is among it: what is printed ends in scrollbacks,
+    journals and screenshots."""
     settings = prepared.settings
     address = phone_address(settings)
-    lines = [
+    return [
         "",
         f"API        {settings.api_url}/docs, token in {settings.token_file}",
         f"12345      {how_to_dial(settings)}",
-        f"phones     register at {address}:{settings.sip_port} (UDP or TCP) with",
+        f"phones     register at {address}:{settings.sip_port} (UDP or TCP) as one of"
+        f" {len(prepared.seats)} seats; their passwords: callcenter seats",
+        "admin      login admin; a one-time password: callcenter user password admin",
+        f"logs       {settings.log_dir}",
+        "",
     ]
-    for seat in prepared.seats[:SEATS_SHOWN]:
-        lines.append(f"             {seat.extension}  password {seat.secret}  ({seat.name})")
-    if len(prepared.seats) > SEATS_SHOWN:
-        lines.append(f"             … {len(prepared.seats)} in all: callcenter seats")
-    shown = admin_shown_file(settings)
-    if not shown.exists():
-        password = prepared.secrets.admin_password
-        lines.append(f"admin      login admin, one-time password {password} (said this once)")
-        with suppress(OSError):
-            shown.touch()
-    lines += [f"logs       {settings.log_dir}", ""]
-    return lines
 
 
 def how_to_dial(settings: Settings) -> str:
@@ -225,8 +242,3 @@ def how_to_dial(settings: Settings) -> str:
             " no credentials; or dial it from a seat"
         )
     return f"dial {number} through the trunk {settings.trunk_host or settings.trunk_match[0]}"
-
-
-def admin_shown_file(settings: Settings) -> Path:
-    """Exists once the admin's one-time password has been said."""
-    return run_dir(settings) / "admin-password-shown"

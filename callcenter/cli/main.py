@@ -18,6 +18,7 @@ from callcenter.people.domain.permissions import Role
 from callcenter.platform.config import Settings, load_settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import CallcenterError, SetupError
+from callcenter.platform.private import keep_private
 from callcenter.platform.secrets import load_secrets
 from callcenter.setup.disk_guard import give_reserves
 from callcenter.setup.ports import check_ports
@@ -357,6 +358,7 @@ def _plain(value: Any) -> Any:
 
 def main() -> None:
     """The console script."""
+    keep_private()
     # What people need is said by the commands; a link that tries again is not worth a line here.
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ENVIRONMENT = REPOSITORY / ".venv"
@@ -28,12 +30,22 @@ RUN_LOCK = REPOSITORY / "requirements.lock"
 DEV_LOCK = REPOSITORY / "requirements-dev.lock"
 OLDEST = (3, 11)
 
-PIP_QUIET = (
-    "--quiet",
+INDEX_SECONDS = 15
+"""An answer of the package index that does not begin by then does not come: the slowest of mirrors
+answers within a few."""
+INDEX_RETRIES = 3
+"""With pip's growing pauses an index that is away is told after a minute or so, not after ten."""
+HEARTBEAT_SECONDS = 5.0
+"""Whoever waits sees in time that it goes on, and what for."""
+LINE_BYTES = 4096
+LINE_SHOWN = 120
+
+PIP = (
     "--disable-pip-version-check",
     "--no-input",
-    "--retries=10",
-    "--timeout=60",
+    "--progress-bar=off",
+    f"--retries={INDEX_RETRIES}",
+    f"--timeout={INDEX_SECONDS}",
 )
 
 
@@ -47,24 +59,53 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _run(command: Sequence[str | Path], failure: str, folder: Path = REPOSITORY) -> str:
-    """The output of `command`; its last lines and `failure` are the error if it fails."""
-    try:
-        done = subprocess.run(
-            [str(part) for part in command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            cwd=folder,
-            check=False,
-        )
-    except OSError as error:
-        raise BootstrapError(f"{failure} ({command[0]}: {error.strerror})") from error
-    if done.returncode:
-        tail = "\n".join(f"  | {line}" for line in done.stdout.strip().splitlines()[-12:])
+def _run(
+    command: Sequence[str | Path],
+    failure: str,
+    folder: Path = REPOSITORY,
+    heartbeat: float = HEARTBEAT_SECONDS,
+) -> str:
+    """The output of `command`; its last lines and `failure` are the error if it fails.
+
+    Every `heartbeat` seconds its latest line is said, with the seconds that have gone by.
+    """
+    begun = time.monotonic()
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        try:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=folder,
+            )
+        except OSError as error:
+            raise BootstrapError(f"{failure} ({command[0]}: {error.strerror})") from error
+        while True:
+            try:
+                process.wait(heartbeat)
+                break
+            except subprocess.TimeoutExpired:
+                doing = _latest_line(output) or Path(command[0]).name
+                say(f"  … {time.monotonic() - begun:.0f} s: {doing}")
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+        output.seek(0)
+        said = output.read()
+    if process.returncode:
+        tail = "\n".join(f"  | {line}" for line in said.strip().splitlines()[-12:])
         raise BootstrapError(f"{failure}\n{tail}")
-    return done.stdout
+    return said
+
+
+def _latest_line(output: TextIO) -> str:
+    # Another offset than the one that the program writes at: it is shared with it.
+    size = os.fstat(output.fileno()).st_size
+    text = os.pread(output.fileno(), LINE_BYTES, max(0, size - LINE_BYTES))
+    lines = text.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1].strip()[:LINE_SHOWN] if lines else ""
 
 
 def key_of(lock: Path, python: str) -> str:
@@ -109,6 +150,8 @@ def _fetch_pip(folder: Path) -> Path:
         f"-oDir::Cache={folder / 'cache'}",
         "-oAPT::Sandbox::User=",
         "-oDebug::NoLocking=1",
+        f"-oAcquire::http::Timeout={INDEX_SECONDS}",
+        f"-oAcquire::https::Timeout={INDEX_SECONDS}",
         "-qq",
     ]
     say("fetching pip: this Python comes without it")
@@ -146,7 +189,7 @@ def _make_environment(environment: Path) -> None:
                 python,
                 wheel / "pip",
                 "install",
-                *PIP_QUIET,
+                *PIP,
                 "--no-index",
                 wheel,
             ]
@@ -158,10 +201,11 @@ def ensure_environment(environment: Path, lock: Path) -> None:
     begun = time.monotonic()
     say(f"python packages from {lock.name} into {environment.name} (the first time a minute or so)")
     _make_environment(environment)
-    pip: list[str | Path] = [environment / "bin" / "python", "-m", "pip", "install", *PIP_QUIET]
+    pip: list[str | Path] = [environment / "bin" / "python", "-m", "pip", "install", *PIP]
     _run(
         [*pip, "--require-hashes", "--no-deps", "-r", lock],
-        f"The packages of {lock.name} could not be installed; is the package index reachable?",
+        f"The packages of {lock.name} could not be installed; is the package index reachable?"
+        f" (Each of its answers was waited for {INDEX_SECONDS} s, {INDEX_RETRIES + 1} times.)",
     )
     _run(
         [*pip, "--no-deps", "--no-build-isolation", "--editable", REPOSITORY],

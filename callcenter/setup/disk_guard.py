@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from callcenter.platform.private import keep_private
 from callcenter.platform.room.disks import (
     CannotKeepAhead,
     ahead_of,
@@ -251,6 +252,7 @@ def give_reserves(plan: Plan, free: Callable[[Path], Free] = free_of) -> bool:
 
 def main(arguments: Sequence[str]) -> int:
     """Until killed or told to stop."""
+    keep_private()
     die_with_parent()
     home = Path(arguments[0])
     said_to = open_pipe(pipe_of(home, "guard"))

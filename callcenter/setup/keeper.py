@@ -28,6 +28,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from callcenter.platform.private import keep_private
+
 MARK = "CALLCENTER_SUPERVISED"
 """In the environment of every program of an instance; its value is the home."""
 NAME = "CALLCENTER_PROGRAM"
@@ -223,6 +225,7 @@ def die_with_parent() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Take up the program, or start it, and stay with it; the exit code."""
+    keep_private()
     home, name = Path(arguments[0]), arguments[1]
     die_with_parent()
     kept = read_plan(home, name)

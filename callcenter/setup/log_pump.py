@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from callcenter.platform.private import keep_private
 from callcenter.platform.room.disks import free_of
 from callcenter.platform.room.plan import read_plan
 from callcenter.platform.room.rules import Floors, Free, logs_kept
@@ -130,6 +131,7 @@ class Pump:
 
 def main(arguments: Sequence[str]) -> int:
     """Until killed. At SIGTERM what was said is still taken."""
+    keep_private()
     home, names = Path(arguments[0]), arguments[1:]
     die_with_parent()
     plan = read_plan(home)

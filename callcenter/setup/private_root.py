@@ -36,6 +36,10 @@ NEEDED_BYTES = 1 << 30
 COMMAND_SECONDS = 900.0
 """A slow line gets a quarter of an hour for one step."""
 
+MIRROR_SECONDS = 15
+"""A mirror that says nothing for so long will not: then it is asked again."""
+MIRROR_RETRIES = 3
+
 KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
     Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
@@ -235,7 +239,9 @@ class _Apt:
             "Debug::NoLocking": "1",
             "APT::Update::Error-Mode": "any",
             "APT::Install-Recommends": "false",
-            "Acquire::Retries": "3",
+            "Acquire::Retries": f"{MIRROR_RETRIES}",
+            "Acquire::http::Timeout": f"{MIRROR_SECONDS}",
+            "Acquire::https::Timeout": f"{MIRROR_SECONDS}",
             "Acquire::Languages": "none",
             "Acquire::PDiffs": "false",
         }
@@ -284,7 +290,8 @@ class _Apt:
         if done.returncode:
             raise SetupError(
                 f"Debian {SUITE}'s list of packages cannot be fetched ({_last_line(done)}); check"
-                " the network and start again.",
+                f" the network and start again. (The mirror's answers were waited for"
+                f" {MIRROR_SECONDS} s each, {MIRROR_RETRIES + 1} times.)",
                 code="no_network",
             )
 

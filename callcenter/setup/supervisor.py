@@ -158,7 +158,8 @@ def render_config(settings: Settings, secrets: Secrets, toolbox: Toolbox) -> str
         f"childlogdir = {_value(run)}",
         f"minfds = {open_files()}",
         "silent = false",
-        "umask = 027",
+        # In the foreground it is not applied: our own is inherited (platform/private).
+        "umask = 077",
     ]
     if os.geteuid() == 0:
         # Said on purpose, else supervisord warns that nobody decided it.

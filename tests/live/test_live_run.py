@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
+import sqlite3
+import stat
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -91,14 +94,58 @@ async def running(cache: Path) -> AsyncIterator[Instance]:
                 await process.wait()
 
 
+def passwords(home: Path) -> list[str]:
+    """Every secret in the home that people or phones log in with."""
+    found = [(home / "api-token").read_text().strip()]
+    lines = (home / "secrets.env").read_text().splitlines()
+    found += [line.split("=", 1)[1] for line in lines if "=" in line]
+    with contextlib.closing(sqlite3.connect(home / "callcenter.db")) as database:
+        found += [secret for (secret,) in database.execute("SELECT secret FROM seat")]
+    assert len(found) > 8
+    return found
+
+
+STRANGER = 65534
+"""`nobody`: a user of the machine who is not ours."""
+AS_A_STRANGER = """
+import os, sys
+home = sys.argv[1]
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
+print([name for name, _, files in os.walk(home) for name in (name, *files)])
+"""
+
+
+async def stranger_sees(home: Path) -> str:
+    """What a walk through the home shows to a user who is not ours (root alone can become one)."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-c", AS_A_STRANGER, str(home), str(STRANGER),
+        stdout=asyncio.subprocess.PIPE,
+        cwd="/",
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode().strip()
+
+
+def open_to_others(home: Path) -> list[str]:
+    """Files and folders of the home whose own mode lets others in; links have none."""
+    return [
+        f"{path.relative_to(home)} {stat.S_IMODE(path.lstat().st_mode):o}"
+        for path in (home, *home.rglob("*"))
+        if not path.is_symlink() and path.lstat().st_mode & 0o077
+    ]
+
+
 async def test_it_says_ready_starts_again_what_dies_and_stops_all_of_it(toolbox: Toolbox) -> None:
     async with running(Settings(_env_file=None).cache) as instance:
         await instance.until("ready")
         said = "".join(instance.said)
-        assert "one-time password" in said
-        assert "8001" in said
-        for file in ("secrets.env", "api-token"):
-            assert (instance.home / file).stat().st_mode & 0o777 == 0o600
+        for secret in passwords(instance.home):
+            assert secret not in said
+        assert open_to_others(instance.home) == []
+        if os.geteuid() == 0:
+            assert await stranger_sees(instance.home) == "[]"
         for name in ("asterisk", "agi", "callcenter"):
             before = instance.one(name)
             os.kill(before, signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,24 @@ def test_settings_on_makes_command_line_reach_the_program(tmp_path: Path) -> Non
         check=True,
     )
     assert "port=5070" in done.stdout
+
+
+def test_whoever_waits_is_told_what_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "told"
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if "Collecting one" in line:
+            told.touch()
+
+    monkeypatch.setattr(bootstrap, "say", say)
+    # Ends only once a line about it has been said.
+    waits = (
+        "import pathlib, time; print('Collecting one', flush=True)\n"
+        f"while not pathlib.Path({str(told)!r}).exists(): time.sleep(0.01)\n"
+        "print('Installed one')"
+    )
+    output = bootstrap._run([sys.executable, "-c", waits], "failed", heartbeat=0.05)
+    assert output == "Collecting one\nInstalled one\n"
+    assert re.search(r"^  … \d+ s: Collecting one$", "\n".join(said), re.MULTILINE)

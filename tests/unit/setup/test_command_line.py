@@ -7,17 +7,20 @@ import os
 import stat
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from callcenter.cli import instance as instance_module
 from callcenter.cli import main as cli
 from callcenter.cli.instance import (
     HOME_LENGTH_MAX,
     Prepared,
-    admin_shown_file,
     check_home,
     how_to_dial,
+    step,
     summary,
 )
 from callcenter.platform.config import Settings, TrunkMode
@@ -39,6 +42,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CALLCENTER_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CALLCENTER_CACHE", str(tmp_path / "cache"))
     return tmp_path / "home"
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """The command line sets one; the tests that follow keep theirs."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -143,27 +154,40 @@ def prepared(settings: Settings, seats: int) -> Prepared:
     return Prepared(settings, SECRETS, box, rows)
 
 
-def test_the_admins_password_is_said_once(home: Path) -> None:
-    instance = prepared(Settings(home=home), 2)
-    check_home(instance.settings)
-    assert any(SECRETS.admin_password in line for line in summary(instance))
-    assert admin_shown_file(instance.settings).exists()
-    assert not any(SECRETS.admin_password in line for line in summary(instance))
-
-
-def test_the_summary_has_what_a_phone_needs(home: Path) -> None:
+def test_the_summary_has_what_a_phone_needs_and_no_password(home: Path) -> None:
     settings = Settings(home=home, sip_port=5070, external_address="198.51.100.7")
-    text = "\n".join(summary(prepared(settings, 2)))
+    text = "\n".join(summary(prepared(settings, 200)))
     assert "198.51.100.7:5070" in text
-    assert "8001  password secret-0" in text
+    assert "200 seats; their passwords: callcenter seats" in text
+    assert "callcenter user password admin" in text
     assert "sip:12345@127.0.0.1:5070" in text
     assert str(settings.token_file) in text
+    assert "secret-" not in text
+    assert SECRETS.admin_password not in text
 
 
-def test_many_seats_are_not_all_listed(home: Path) -> None:
-    lines = summary(prepared(Settings(home=home), 200))
-    assert sum("password secret-" in line for line in lines) == 10
-    assert any("200 in all: callcenter seats" in line for line in lines)
+def test_a_home_is_for_its_user_alone_whoever_made_it(home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    home.chmod(0o755)
+    check_home(Settings(home=home))
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+def test_a_long_step_says_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    beaten = threading.Event()
+
+    def listen(line: str) -> None:
+        said.append(line)
+        if line.startswith("  … 0 s: asking the mirror"):
+            beaten.set()
+
+    monkeypatch.setattr(instance_module, "say", listen)
+    with step("programs", heartbeat=0.01) as current:
+        current.progress("asking the mirror")
+        assert beaten.wait(30)
+    assert said[-1].startswith("programs")
+    assert not any(thread.name == "step programs" for thread in threading.enumerate())
 
 
 def test_with_a_carrier_the_summary_offers_no_loopback_call(home: Path) -> None:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from callcenter.platform.private import keep_private
+
 EVENT = "PBX_START"
 _EMPTY_FIELDS = 8
 """number, name, exten, context, channel, app, appdata, peer."""
@@ -58,6 +60,7 @@ def append_own(journal: Path, event: str, now: float, facts: Mapping[str, str]) 
 
 def main(arguments: list[str]) -> None:
     """Write the row and become the PBX. A journal that cannot be written stops no call."""
+    keep_private()
     journal, _, *command = arguments
     try:
         append_start(Path(journal), time.time())
