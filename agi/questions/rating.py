@@ -9,7 +9,7 @@ from agi.protocol import Request
 from callcenter.platform.clock import Clock
 from callcenter.platform.config import Settings
 from callcenter.telephony.calls.recent import RecentCalls
-from callcenter.telephony.domain.phone import normalise
+from callcenter.platform.domain.numbers import normalise
 from callcenter.telephony.domain.routing import decide_rating
 
 

@@ -27,7 +27,7 @@ from callcenter.platform.errors import NotFound, VersionConflict
 from callcenter.telephony.calls.lookup import call_rows
 from callcenter.telephony.domain.ledger import CallRow, LedgerChanges
 from callcenter.telephony.domain.media import MediaStatus
-from callcenter.telephony.domain.phone import normalise
+from callcenter.platform.domain.numbers import normalise
 
 EDITABLE = (
     "status",

@@ -19,7 +19,7 @@ class BlockedNumber(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     number: Mapped[str] = mapped_column(String(128), unique=True)
-    """Normalised by `domain.phone`."""
+    """Normalised by `platform.domain.numbers`."""
     reason: Mapped[str] = mapped_column(Text)
     until: Mapped[datetime | None]
     created_by: Mapped[str] = mapped_column(String(64))

@@ -1,6 +1,6 @@
 """The blocklist: numbers that are told so and not put through.
 
-A number is one that `domain.phone.normalise` can tell from others: callers without a number
+A number is one that `platform.domain.numbers.normalise` can tell from others: callers without a number
 cannot be blocked, for that would shut out everybody who hides theirs. An expired entry stays as
 history until it is removed or the number is blocked again.
 """
@@ -21,7 +21,7 @@ from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, Conflict, NotFound
 from callcenter.telephony.blocklist import repository
 from callcenter.telephony.blocklist.models import BlockedNumber
-from callcenter.telephony.domain.phone import normalise
+from callcenter.platform.domain.numbers import normalise
 
 _log = logging.getLogger(__name__)
 

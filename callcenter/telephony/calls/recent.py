@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select
 from callcenter.platform.db.engine import Database
 from callcenter.telephony.calls.models import Call, Rating, VoiceMessage
 from callcenter.telephony.domain.ledger import Direction, EndedBy, Outcome
-from callcenter.telephony.domain.phone import MAX_LENGTH
+from callcenter.platform.domain.numbers import MAX_LENGTH
 from callcenter.telephony.domain.routing import EarlierCall
 
 LONGEST_CALL = timedelta(hours=4)
@@ -63,7 +63,7 @@ _LAST_SCORE = (
 
 
 class RecentCalls:
-    """Reads over the ledger by caller number (as `domain.phone.normalise` writes it)."""
+    """Reads over the ledger by caller number (as `platform.domain.numbers.normalise` writes it)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -23,7 +23,7 @@ from callcenter.telephony.domain.ledger import (
     Via,
     VisitEnd,
 )
-from callcenter.telephony.domain.phone import normalise
+from callcenter.platform.domain.numbers import normalise
 
 T = TypeVar("T")
 

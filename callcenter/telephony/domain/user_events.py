@@ -18,7 +18,7 @@ from callcenter.telephony.domain.ledger import (
     TransferEnd,
 )
 from callcenter.telephony.domain.legs import Leg, LegKind
-from callcenter.telephony.domain.phone import normalise
+from callcenter.platform.domain.numbers import normalise
 from callcenter.telephony.domain.records import Rating, Recording, VoiceMessage
 from callcenter.telephony.domain.steering import Mark
 from callcenter.telephony.domain.voices import Count

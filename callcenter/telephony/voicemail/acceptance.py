@@ -10,7 +10,7 @@ from pathlib import Path
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.telephony.calls.recent import RecentCalls
-from callcenter.telephony.domain.phone import normalise
+from callcenter.platform.domain.numbers import normalise
 from callcenter.telephony.domain.routing import (
     MessageFacts,
     MessageLimits,

@@ -21,7 +21,7 @@ class CallbackTask(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     number: Mapped[str] = mapped_column(String(128))
-    """Normalised by `domain.phone`."""
+    """Normalised by `platform.domain.numbers`."""
     open_number: Mapped[str | None] = mapped_column(String(128), unique=True)
     """`number` while the task is open or taken, else null: there is one such task a number."""
     queue: Mapped[str] = mapped_column(String(64))

@@ -24,7 +24,7 @@ from callcenter.platform.errors import BadInput, Conflict, NotFound, PbxRefused,
 from callcenter.telephony.domain.floor import FloorView
 from callcenter.telephony.domain.ids import CallId
 from callcenter.telephony.domain.ledger import LedgerChanges
-from callcenter.telephony.domain.phone import normalise
+from callcenter.platform.domain.numbers import normalise
 from callcenter.telephony.domain.transfer_target import allowed
 from callcenter.workforce.agents.sitting import Sitting
 from callcenter.workforce.callbacks import intake, repository

@@ -14,7 +14,7 @@ from callcenter.people.domain.masking import (
     mask_number,
     mask_text,
 )
-from callcenter.telephony.domain.phone import normalise
+from callcenter.platform.domain.numbers import normalise
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcenter.telephony.domain.phone import MAX_LENGTH, is_anonymous, normalise
+from callcenter.platform.domain.numbers import (
+    MAX_LENGTH,
+    Number,
+    is_anonymous,
+    normalise,
+    parse,
+    writings,
+)
 
 # Pieces that the rules look for, so that they meet in every order; and anything at all, with
 # lone surrogates, which bytes of another encoding may turn into.
@@ -108,3 +115,31 @@ def test_no_number_is_the_empty_string(written: str) -> None:
 def test_a_megabyte_is_cut_before_it_costs_anything() -> None:
     assert normalise("\ufdfa" * 1_000_000) == normalise("\ufdfa" * (MAX_LENGTH * 8))
     assert len(normalise("1" * 1_000_000)) == MAX_LENGTH
+
+
+@given(MOBILES | FIXED_LINES | st.sampled_from(("95588", "4008123123", "+85221234567", "alice")))
+def test_a_number_is_known_under_every_writing_in_digits(number: str) -> None:
+    ways = writings(number)
+    assert ways[0] == number
+    assert {normalise(way) for way in ways} == {number}
+    if number[0] == "1":
+        wanted = {f"{prefix}{number}" for prefix in ("", "0", "86", "+86", "0086")}
+        assert wanted <= set(ways)
+    if number[0] == "0":
+        assert {f"{prefix}{number[1:]}" for prefix in ("86", "+86", "0086")} <= set(ways)
+
+
+@given(WRITTEN)
+def test_writings_of_anything_are_few_and_lead_back_to_it(text: str) -> None:
+    form = normalise(text)
+    ways = writings(form)
+    assert len(ways) <= 8
+    assert all(normalise(way) == form for way in ways)
+    assert bool(ways) == bool(form)
+
+
+def test_what_is_read_besides_the_digits() -> None:
+    found = parse("tel:6123-4567;ext=12;isub=9;phone-context=+8621")
+    assert found == Number("61234567", False, "+8621", "12", "9")
+    assert parse("sip:alice@example.com") is None
+    assert parse("") is None
