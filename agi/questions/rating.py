@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from agi.protocol import Request
 from callcenter.platform.clock import Clock
 from callcenter.platform.config import Settings
-from callcenter.telephony.calls.recent import RecentCalls
 from callcenter.platform.domain.numbers import normalise
+from callcenter.telephony.calls.recent import RecentCalls
 from callcenter.telephony.domain.routing import decide_rating
 
 

@@ -8,10 +8,10 @@ from datetime import timedelta
 from agi.protocol import Request
 from callcenter.platform.clock import Clock
 from callcenter.platform.config import Settings
+from callcenter.platform.domain.numbers import normalise
 from callcenter.telephony.blocklist.service import BlocklistService
 from callcenter.telephony.calls.recent import RecentCalls
 from callcenter.telephony.domain.ids import call_id
-from callcenter.platform.domain.numbers import normalise
 from callcenter.telephony.domain.routing import EarlierCall, RouteFacts, decide_route
 from callcenter.telephony.queues.service import QueueService
 from callcenter.workforce.opening.service import OpeningService

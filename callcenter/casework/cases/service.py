@@ -23,11 +23,11 @@ from callcenter.platform.broadcast import Change
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.domain.numbers import normalise
 from callcenter.platform.errors import NotFound, VersionConflict
 from callcenter.telephony.calls.lookup import call_rows
 from callcenter.telephony.domain.ledger import CallRow, LedgerChanges
 from callcenter.telephony.domain.media import MediaStatus
-from callcenter.platform.domain.numbers import normalise
 
 EDITABLE = (
     "status",

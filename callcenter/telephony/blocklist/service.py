@@ -1,8 +1,8 @@
 """The blocklist: numbers that are told so and not put through.
 
-A number is one that `platform.domain.numbers.normalise` can tell from others: callers without a number
-cannot be blocked, for that would shut out everybody who hides theirs. An expired entry stays as
-history until it is removed or the number is blocked again.
+A number is one that `platform.domain.numbers.normalise` can tell from others: callers without a
+number cannot be blocked, for that would shut out everybody who hides theirs. An expired entry stays
+as history until it is removed or the number is blocked again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from callcenter.people.domain.masking import mask_number
 from callcenter.people.trail.service import Entry, record
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
+from callcenter.platform.domain.numbers import normalise
 from callcenter.platform.errors import BadInput, Conflict, NotFound
 from callcenter.telephony.blocklist import repository
 from callcenter.telephony.blocklist.models import BlockedNumber
-from callcenter.platform.domain.numbers import normalise
 
 _log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, select
 
 from callcenter.platform.db.engine import Database
+from callcenter.platform.domain.numbers import MAX_LENGTH
 from callcenter.telephony.calls.models import Call, Rating, VoiceMessage
 from callcenter.telephony.domain.ledger import Direction, EndedBy, Outcome
-from callcenter.platform.domain.numbers import MAX_LENGTH
 from callcenter.telephony.domain.routing import EarlierCall
 
 LONGEST_CALL = timedelta(hours=4)

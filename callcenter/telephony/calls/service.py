@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from callcenter.platform.db.engine import Database
+from callcenter.platform.domain.numbers import normalise
 from callcenter.platform.errors import NotFound
 from callcenter.telephony.calls import reading
 from callcenter.telephony.calls.models import Call, QueueVisit, Recording, Talk, VoiceMessage
@@ -23,7 +24,6 @@ from callcenter.telephony.domain.ledger import (
     Via,
     VisitEnd,
 )
-from callcenter.platform.domain.numbers import normalise
 
 T = TypeVar("T")
 

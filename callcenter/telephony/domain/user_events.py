@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from callcenter.platform.domain.numbers import normalise
 from callcenter.telephony.domain.call import OpenCall
 from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.journal import Event, JournalRow
@@ -18,7 +19,6 @@ from callcenter.telephony.domain.ledger import (
     TransferEnd,
 )
 from callcenter.telephony.domain.legs import Leg, LegKind
-from callcenter.platform.domain.numbers import normalise
 from callcenter.telephony.domain.records import Rating, Recording, VoiceMessage
 from callcenter.telephony.domain.steering import Mark
 from callcenter.telephony.domain.voices import Count

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
-from callcenter.telephony.calls.recent import RecentCalls
 from callcenter.platform.domain.numbers import normalise
+from callcenter.telephony.calls.recent import RecentCalls
 from callcenter.telephony.domain.routing import (
     MessageFacts,
     MessageLimits,

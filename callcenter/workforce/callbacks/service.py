@@ -20,11 +20,11 @@ from callcenter.platform.broadcast import Change
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.domain.numbers import normalise
 from callcenter.platform.errors import BadInput, Conflict, NotFound, PbxRefused, PbxUnavailable
 from callcenter.telephony.domain.floor import FloorView
 from callcenter.telephony.domain.ids import CallId
 from callcenter.telephony.domain.ledger import LedgerChanges
-from callcenter.platform.domain.numbers import normalise
 from callcenter.telephony.domain.transfer_target import allowed
 from callcenter.workforce.agents.sitting import Sitting
 from callcenter.workforce.callbacks import intake, repository
