@@ -22,10 +22,12 @@ from callcenter.insight.health.metrics import Metrics
 from callcenter.people import wiring as people_wiring
 from callcenter.people.gate import Gate
 from callcenter.platform.config import Settings
+from callcenter.platform.http import docs
 from callcenter.platform.http.api import error_answer, error_body, install_error_handlers
 from callcenter.platform.http.described import ERRORS, TOKEN_DOC
 from callcenter.platform.http.given import shelf_of
 from callcenter.platform.http.middleware import RequestTimes, SizeLimit
+from callcenter.platform.http.shield import Shield
 from callcenter.platform.secrets import Secrets
 from callcenter.platform.wanting import wanting
 from callcenter.platform.wiring import wire_platform
@@ -48,16 +50,21 @@ def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
         title="callcenter",
         version=_version(),
         summary="A 12345 government hotline: calls, recordings and cases.",
+        # Of `platform.http.docs`, without another host.
+        docs_url=None,
+        redoc_url=None,
         lifespan=partial(_lifespan, settings=settings, secrets=secrets, metrics=metrics),
         # Outermost first: times hold for every answer, and no stranger's body is read.
         middleware=[
             Middleware(RequestTimes, observe=metrics.request_done),
+            Middleware(Shield, https=settings.cookie_secure),
             Middleware(Gate, settings=settings),
             Middleware(SizeLimit, limit=settings.request_max_bytes),
         ],
     )
     install_error_handlers(app)
     app.add_exception_handler(Exception, _unexpected)
+    app.include_router(docs.router)
     for routers in ROUTERS:
         for router in routers.plain:
             app.include_router(router)

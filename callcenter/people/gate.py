@@ -1,4 +1,5 @@
-"""Nothing under ``/api`` is reached without a valid token or session, but for `OPEN_PATHS`.
+"""Nothing under ``/api`` is reached without a valid token or session, but for `OPEN_PATHS`; nor are
+the API's description and the metrics, unless a setting opens them.
 
 At the door and not at each endpoint: a route that somebody forgets to guard cannot exist, and no
 byte of a stranger's body is read. Who asks is `request.state.who` (and `actor`, his name), and
@@ -38,6 +39,8 @@ from callcenter.platform.http.api import error_answer, error_body
 from callcenter.platform.http.given import shelf_of
 
 GUARDED = "/api"
+DESCRIPTION = ("/docs", "/openapi.json")
+METRICS = "/metrics"
 _FOREIGN = "the request comes from another site"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """RFC 9110, section 9.2.1: they change nothing."""
@@ -66,11 +69,16 @@ class Gate:
         self._app = app
         self._cookie = session_cookie(settings)
         self._public = urlsplit(settings.public_url).netloc
+        self._guarded = (
+            GUARDED,
+            *(() if settings.docs_open else DESCRIPTION),
+            *(() if settings.metrics_open else (METRICS,)),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let `scope` pass if it says who asks, or asks for nothing that needs it."""
         path: str = scope.get("path", "")
-        guarded = path == GUARDED or path.startswith(f"{GUARDED}/")
+        guarded = any(path == one or path.startswith(f"{one}/") for one in self._guarded)
         if scope["type"] not in ("http", "websocket") or not guarded:
             await self._app(scope, receive, send)
             return

@@ -316,6 +316,14 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "", pattern=r"^(https?://[^/\s]+)?$", description="Of the browser; for a proxy and OIDC."
     )
+    docs_open: bool = Field(
+        False,
+        description="Whether strangers may read the API's description (`/docs`, `/openapi.json`).",
+    )
+    metrics_open: bool = Field(
+        False,
+        description="Whether strangers may read `/metrics`: for a collector that knows no token.",
+    )
     cookie_secure: bool = Field(
         False, description="True behind a TLS proxy: cookies go over TLS alone."
     )

@@ -38,7 +38,7 @@ INDEX_RETRIES = 3
 HEARTBEAT_SECONDS = 5.0
 """Whoever waits sees in time that it goes on, and what for."""
 LINE_BYTES = 4096
-LINE_SHOWN = 120
+LINE_SHOWN = 240
 
 PIP = (
     "--disable-pip-version-check",

@@ -1,5 +1,5 @@
-"""``/healthz`` and ``/metrics``: no token needed, for they listen where the API listens, which is
-loopback unless somebody set it otherwise; they name no caller and no secret."""
+"""``/healthz`` needs no token, for who starts or balances knows none; it names no caller and no
+secret. ``/metrics`` asks for one, unless CALLCENTER_METRICS_OPEN."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from callcenter.people.access.rights import OPEN_PATHS
 from callcenter.people.tokens.service import TokenService
 from callcenter.platform.config import Settings
 from callcenter.platform.db.migrate import upgrade_async
-from callcenter.platform.http.given import shelf_of
+from callcenter.platform.http import docs
+from callcenter.platform.http.given import NotWired, shelf_of
+from callcenter.platform.http.shield import HEADERS
 from callcenter.platform.secrets import Secrets
 
 NOBODY_LISTENS = 1
@@ -62,7 +65,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
 
 async def test_no_route_of_the_api_is_open_to_strangers(running: Running) -> None:
     async with running.stranger() as stranger:
-        schema = (await stranger.get("/openapi.json")).json()
+        schema = running.app.openapi()
         guarded = {path: item for path, item in schema["paths"].items() if path[:5] == "/api/"}
         assert "/api/cases" in guarded
         for path, item in guarded.items():
@@ -159,7 +162,7 @@ async def test_a_service_without_a_pbx_is_alive_and_not_ready(running: Running) 
         assert parts["ami"]["status"] == "down"
         assert parts["agi"]["status"] == "degraded"  # calls take the dialplan's defaults
         assert parts["database"]["status"] == "ok"
-        text = (await stranger.get("/metrics")).text
+    text = (await running.client.get("/metrics")).text
     assert 'callcenter_ami_state{state="up"} 0.0' in text
     assert 'route="/healthz/ready",status="503"' in text
 
@@ -170,3 +173,67 @@ async def test_what_no_route_takes_makes_no_new_metrics(running: Running) -> Non
     text = (await running.client.get("/metrics")).text
     assert "coffee" not in text
     assert "BREW" not in text
+
+
+HIDDEN = ("/docs", "/docs/start.js", "/docs/swagger-ui.js", "/openapi.json", "/metrics")
+
+
+async def test_the_description_and_the_metrics_ask_who_reads_them(running: Running) -> None:
+    async with running.stranger() as stranger:
+        for path in HIDDEN:
+            answer = await stranger.get(path)
+            assert (path, answer.status_code) == (path, 401)
+    for path in HIDDEN:
+        assert (path, (await running.client.get(path)).status_code) == (path, 200)
+
+
+async def test_a_setting_opens_them(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, docs_open=True, metrics_open=True)
+    transport = httpx.ASGITransport(create_app(settings, Secrets.make()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as stranger:
+        for path in HIDDEN[:-1]:
+            assert (path, (await stranger.get(path)).status_code) == (path, 200)
+        with pytest.raises(NotWired):  # let in, though nothing runs that it could tell of
+            await stranger.get("/metrics")
+
+
+async def test_the_description_needs_no_other_host(running: Running) -> None:
+    page = (await running.client.get("/docs")).text
+    found = re.findall(r"""(?:src|href)="([^"]*)""", page)
+    assert len(found) >= 4
+    assert "//" not in page.replace("<!doctype", "")
+    for address in found:
+        assert (await running.client.get(address)).status_code == 200, address
+    assert "<script>" not in page  # its policy would not run it
+    assert "unsafe" not in re.sub(r"style-src[^;]*", "", docs.POLICY)
+
+
+async def test_every_answer_has_the_headers(running: Running) -> None:
+    async with running.stranger() as stranger:
+        answers = [
+            await stranger.get("/api/cases"),
+            await stranger.post("/api/login", content=b"{"),
+            await stranger.get("/nothing"),
+            await stranger.get("/healthz/live"),
+            await running.client.get("/docs"),
+            await running.client.get("/api/nothing"),
+            await running.client.post("/api/blocklist", content=b"x" * 70000),
+        ]
+        for path, item in running.app.openapi()["paths"].items():
+            if "get" in item and "{" not in path and path != "/api/live/stream":
+                answers.append(await running.client.get(path))
+    assert len(answers) > 40
+    for answer in answers:
+        for name, value in HEADERS.items():
+            shown = answer.headers.get(name)
+            policy = name == "Content-Security-Policy" and answer.request.url.path == "/docs"
+            assert shown == (docs.POLICY if policy else value), (answer.request.url.path, name)
+        assert "Strict-Transport-Security" not in answer.headers
+
+
+async def test_by_https_the_browser_is_told_to_stay_there(tmp_path: Path) -> None:
+    app = create_app(Settings(home=tmp_path, cookie_secure=True, docs_open=True), Secrets.make())
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://service") as client:
+        answer = await client.get("/docs")
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
