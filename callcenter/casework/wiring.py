@@ -28,6 +28,7 @@ def wire_casework(platform: Platform, telephony: Telephony, workforce: Workforce
     telephony.audience.join(cases, first=True)
     telephony.note_media.fill(cases.note_media)
     workforce.cases.fill(cases)
+    telephony.confidential.fill(cases)
     platform.shelf.put(cases)
     platform.shelf.put_as(ConfidentialCalls, cases)
     platform.shelf.put_as(CaseNumbers, cases)

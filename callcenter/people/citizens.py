@@ -29,6 +29,7 @@ from callcenter.people.domain.masking import (
 )
 from callcenter.people.domain.permissions import Permission
 from callcenter.people.trail.service import Entry, Trail
+from callcenter.people.voices import Voices
 from callcenter.platform.errors import Forbidden
 from callcenter.platform.http.given import Given
 
@@ -113,10 +114,9 @@ class Citizens:
             raise citizen_hidden("search by a citizen's number")
 
     async def may_listen(self, call_id: str) -> None:
-        """`Forbidden` ``citizen_hidden`` if the call's case is confidential and hidden: a voice
-        says its name."""
-        if self.hide_confidential and await self.confidential([call_id]):
-            raise citizen_hidden("listen to the call of a confidential case")
+        """`Forbidden` ``citizen_hidden`` if the one who asks may not hear the call: see
+        `people.voices`."""
+        await Voices(self._cases).must_hear(self._who, [call_id])
 
     async def was_shown(self, action: str, subject: str, *, confidential: bool = False) -> None:
         """Note that whole numbers of `subject` are about to be shown, if they are."""

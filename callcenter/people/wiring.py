@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from callcenter.people.access.open_answers import OpenAnswers
+from callcenter.people.rights_now import RightsNow
 from callcenter.people.tokens import endpoints as tokens_api
 from callcenter.people.tokens.service import TokenService
 from callcenter.people.trail import endpoints as trail_api
@@ -29,6 +30,7 @@ class People:
     """What the other contexts may have of people."""
 
     users: UserService
+    rights: RightsNow
     trail: Trail
     tasks: Sequence[Task]
 
@@ -48,4 +50,4 @@ def wire_people(platform: Platform) -> People:
     oidc = OidcService(database, settings, users, sessions)
     platform.stack.push_async_callback(oidc.close)
     shelf.put(trail, tokens, users, sessions, answers, oidc)
-    return People(users, trail, (Task("open-answers", answers.run),))
+    return People(users, RightsNow(users, tokens), trail, (Task("open-answers", answers.run),))

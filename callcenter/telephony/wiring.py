@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from callcenter.people.access.actor import Actor
+from callcenter.people.voices import SecretCalls, Voices
 from callcenter.platform.broadcast import Change
 from callcenter.platform.health import Check
 from callcenter.platform.port import Port
@@ -85,6 +87,7 @@ class Telephony:
     members: Port[Members]
     sitting: Port[Sitting]
     note_media: Port[NoteMedia]
+    confidential: Port[SecretCalls]
     tasks: Sequence[Task]
     checks: Mapping[str, Check]
 
@@ -96,6 +99,7 @@ def wire_telephony(platform: Platform) -> Telephony:
     publish = platform.broadcast.publish
     members: Port[Members] = Port("members of queues")
     sitting: Port[Sitting] = Port("who sits where")
+    confidential: Port[SecretCalls] = Port("confidential calls")
     note_media: Port[NoteMedia] = Port("audio at its case")
 
     async def wanted_members() -> Sequence[DesiredMember]:
@@ -147,11 +151,21 @@ def wire_telephony(platform: Platform) -> Telephony:
         database, settings, audience.listeners, publish=publish, committed=audience.committed
     )
 
+    async def must_hear(who: Actor, call_ids: Collection[str]) -> None:
+        await Voices(confidential()).must_hear(who, call_ids)
+
     async def seat_of(user_id: int) -> str | None:
         return await sitting().seat_of(user_id)
 
     transfers = TransferService(
-        database, settings, PbxSwitch(link, live), live, seats, seat_of, queues.transfer_numbers
+        database,
+        settings,
+        PbxSwitch(link, live),
+        live,
+        seats,
+        seat_of,
+        queues.transfer_numbers,
+        must_hear,
     )
     shelf.put(link, live, calls, media, seats, queues, registrations, transfers)
     shelf.put(BlocklistService(database), VoiceMessageService(database, media))
@@ -188,6 +202,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         members=members,
         sitting=sitting,
         note_media=note_media,
+        confidential=confidential,
         tasks=tasks,
         checks=checks,
     )

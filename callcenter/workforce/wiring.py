@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from callcenter.people.voices import Voices
 from callcenter.people.wiring import People
 from callcenter.platform.health import Check
 from callcenter.platform.port import Port
@@ -54,6 +55,7 @@ from callcenter.workforce.shifts.watch import ShiftWatch
 from callcenter.workforce.steering import endpoints as steering_api
 from callcenter.workforce.steering import own_call_endpoints
 from callcenter.workforce.steering.carrying_out import CarryingOut
+from callcenter.workforce.steering.hearing import Hearing
 from callcenter.workforce.steering.line_service import LineService
 from callcenter.workforce.steering.operator_service import OperatorService
 from callcenter.workforce.steering.supervisor_service import SupervisorService
@@ -95,7 +97,7 @@ def wire_workforce(platform: Platform, people: People, telephony: Telephony) -> 
     cases = CasesAbove()
     agents, sitting = _agents(platform, people, telephony)
     workdays, watch = _shifts(platform, people, telephony, agents)
-    _steering(platform, people, telephony, sitting, cases)
+    hearing = _steering(platform, people, telephony, sitting, cases)
     callbacks = CallbackService(
         platform.database,
         platform.settings,
@@ -111,7 +113,12 @@ def wire_workforce(platform: Platform, people: People, telephony: Telephony) -> 
     telephony.audience.join(callbacks)
     thresholds = QueueThresholds(telephony.queues)
     floor_view = _floor(platform, telephony, agents.service, callbacks, thresholds, cases)
-    tasks = (*agents.tasks, Task("floor-view", floor_view.run), Task("shifts", watch.run))
+    tasks = (
+        *agents.tasks,
+        Task("floor-view", floor_view.run),
+        Task("shifts", watch.run),
+        Task("hearing", hearing.run),
+    )
     checks = {"holidays": partial(holidays_health, workdays)}
     return Workforce(callbacks, thresholds, cases.port, tasks, checks)
 
@@ -195,19 +202,24 @@ def _steering(
     telephony: Telephony,
     sitting: Sitting,
     cases: CasesAbove,
-) -> None:
+) -> Hearing:
     settings, live = platform.settings, telephony.live
     switch = SteeringSwitch(telephony.link, live)
     carrying_out = CarryingOut(
         live, sitting, people.trail, node=settings.node, first_seat=settings.first_seat
     )
+    hearing = Hearing(
+        Voices(cases), people.rights, live, sitting, switch, people.trail,
+        node=settings.node, first_seat=settings.first_seat,
+    )  # fmt: skip
     line = LineService(platform.database, switch, live, publish=platform.broadcast.publish)
     telephony.link.on_login(line.bring)
     platform.shelf.put(
         line,
-        SupervisorService(carrying_out, switch, telephony.calls),
-        OperatorService(carrying_out, switch, cases, settings),
+        SupervisorService(carrying_out, switch, telephony.calls, hearing),
+        OperatorService(carrying_out, switch, cases, settings, hearing),
     )
+    return hearing
 
 
 def _floor(

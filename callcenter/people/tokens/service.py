@@ -132,6 +132,12 @@ class TokenService:
         for listener in self._listeners:
             listener()
 
+    async def named(self, name: str) -> Actor | None:
+        """The token `name` with its present roles; None if it is not valid."""
+        async with self._database.reading() as session:
+            row = await repository.by_name(session, name)
+        return None if row is None or row.revoked_at is not None else _actor(row)
+
     async def check(self, token: str) -> str | None:
         """The name of a valid `token`, or None."""
         who = await self.actor(token)

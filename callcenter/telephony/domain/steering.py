@@ -200,6 +200,24 @@ def listeners(floor: Floor, seat: str) -> tuple[Channel, ...]:
     )
 
 
+def voices_at(floor: Floor, seat: str) -> frozenset[Uniqueid]:
+    """Every leg, and every first leg of a group, whose voice can be heard where `seat` is: its own
+    calls, and those that are in one bridge with them."""
+    own = _legs(floor, seat)
+    legs = own + [other for leg in own for other in floor.others_in_bridge(leg.uniqueid)]
+    return frozenset(Uniqueid(str(one)) for leg in legs for one in (leg.uniqueid, leg.linkedid))
+
+
+def all_listeners(floor: Floor) -> tuple[tuple[Channel, str], ...]:
+    """Each supervisor's leg that is in somebody's talk or is being called for one, with the seat
+    that it listens to."""
+    return tuple(
+        (leg, what.target)
+        for leg in floor.channels.values()
+        if (what := steered(leg.uniqueid)) is not None and what.use is LegUse.SPY and not leg.bridge
+    )
+
+
 # -- supervisors ------------------------------------------------------------------------------
 
 
@@ -343,6 +361,21 @@ def may_join(floor: Floor, seat: str) -> Channel | Refusal:
         {"seat": seat},
         code="no_consult",
     )
+
+
+def consulted(floor: Floor, leg: Channel) -> str:
+    """Who is at the far end of the consult of seat's leg `leg`: the endpoint that answered it or,
+    before, the number that was dialled; '' if there is no consult."""
+    for near in floor.others_in_bridge(leg.uniqueid):
+        if not (near.name.startswith("Local/") and near.name.endswith(";1")):
+            continue
+        far = f"{near.name.removesuffix(';1')};2"
+        for half in (one for one in floor.channels.values() if one.name == far):
+            there = [one.endpoint for one in _parties(floor, half)]
+            if there:
+                return there[0]
+        return near.name.removeprefix("Local/").partition("@")[0]
+    return ""
 
 
 def may_link(floor: Floor, seat: str) -> Channel | Refusal:

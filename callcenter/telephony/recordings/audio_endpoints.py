@@ -86,8 +86,11 @@ def add_audio(router: APIRouter, kind: MediaKind) -> None:
         responses=AUDIO_RESPONSES,
         dependencies=LISTEN,
     )
-    async def describe(media_id: MediaId, media: MediaFiles, wav: Wav = False) -> Response:
-        """The headers of the whole file."""
+    async def describe(
+        media_id: MediaId, media: MediaFiles, citizens: CitizensOf, wav: Wav = False
+    ) -> Response:
+        """The headers of the whole file, for whoever may have it."""
+        await citizens.may_listen(call_of(media_id))
         return await describe_audio(media, kind, media_id, wav=wav)
 
     @router.post(

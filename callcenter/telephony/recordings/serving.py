@@ -79,8 +79,8 @@ AUDIO_RESPONSES: dict[int | str, dict[str, Any]] = {
     403: _error(
         "Codes `forbidden`, `citizen_hidden`.",
         "citizen_hidden",
-        "you may not listen to the call of a confidential case: who the citizen is, is hidden from"
-        " you",
+        "the call is about a confidential case: its voice is for those who may see who the citizen"
+        " is",
     ),
     404: _error(
         "No such thing, or nothing to hear: `recording_not_found`, `voice_message_not_found`,"

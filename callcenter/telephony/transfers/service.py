@@ -49,6 +49,9 @@ class SeatLookup(Protocol):
 SeatOf = Callable[[int], Awaitable[str | None]]
 """The seat that a user is logged in to."""
 
+MustHear = Callable[[Actor, Collection[str]], Awaitable[None]]
+"""Raises if somebody may not hear the calls: see `people.voices`."""
+
 QueueNumbers = Callable[[], Awaitable[Collection[str]]]
 """What seats dial for the queues that there are."""
 
@@ -75,8 +78,10 @@ class TransferService:
         seats: SeatLookup,
         seat_of: SeatOf,
         queue_numbers: QueueNumbers | None = None,
+        must_hear: MustHear | None = None,
     ) -> None:
         """Without `queue_numbers` only the main queue can be a target."""
+        self._must_hear = must_hear
         self._database = database
         self._first_seat = settings.first_seat
         self._main = settings.hotline_number
@@ -95,7 +100,7 @@ class TransferService:
         """Send the caller to `target`, or let the seat consult it first.
 
         Errors: `BadInput` ``target_not_allowed``; `NotFound` ``call_not_found``; `Forbidden`
-        ``not_your_seat``; `Conflict` ``not_talking``, ``target_is_sender``,
+        ``not_your_seat``, ``citizen_hidden``; `Conflict` ``not_talking``, ``target_is_sender``,
         ``target_unreachable``, ``consult_running``, ``transfer_running``; and what `Switch`
         raises.
         """
@@ -114,6 +119,7 @@ class TransferService:
                     code="target_is_sender",
                     target=target,
                 )
+            await self._may_have(call_id, target, who)
             if self._floor().consulting(leg.uniqueid):
                 raise Conflict(
                     f"seat {leg.endpoint} consults already; complete or cancel that first",
@@ -199,6 +205,13 @@ class TransferService:
                 await self._must_be_his(leg.endpoint, who)
                 return leg
         raise _not_talking(call_id)
+
+    async def _may_have(self, call_id: str, target: str, who: Actor) -> None:
+        """Another's caller, sent to oneself, is a take-over by another name."""
+        if self._must_hear is None or who.user_id is None:
+            return
+        if await self._seat_of(who.user_id) == target:
+            await self._must_hear(who, [call_id])
 
     async def _must_be_his(self, seat: str, who: Actor) -> None:
         if who.user_id is None or who.may(Permission.FLOOR_STEER):

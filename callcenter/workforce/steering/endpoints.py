@@ -61,7 +61,13 @@ _CALL: dict[int | str, dict[str, Any]] = {
 }
 _TALK: dict[int | str, dict[str, Any]] = {
     **_CALL,
-    403: error("Another's phone: `not_your_seat`.", "not_your_seat", "seat 8002 is not yours"),
+    403: error(
+        "Codes `forbidden`; `not_your_seat`: another's phone; `citizen_hidden`: the call's case is"
+        " confidential, and who hears it may not see its citizen.",
+        "citizen_hidden",
+        "the call is about a confidential case: its voice is for those who may see who the citizen"
+        " is",
+    ),
     409: error(
         "Codes `call_over`, `not_talking`, `own_call`, `seat_busy`, `seat_unreachable`, `no_seat`,"
         " `steering_running`, `pbx_refused`; of a take-over also `not_inbound`, `in_conference`,"

@@ -19,6 +19,7 @@ from callcenter.telephony.domain.steering import (
     LegUse,
     Refusal,
     Talk,
+    consulted,
     held,
     may_dial,
     may_hang_up,
@@ -32,6 +33,7 @@ from callcenter.telephony.domain.steering import (
 from callcenter.telephony.domain.transfer_target import TargetKind, dial_places
 from callcenter.workforce.ports import CaseLookup
 from callcenter.workforce.steering.carrying_out import CarryingOut, NotGiven, allowed
+from callcenter.workforce.steering.hearing import Hearing
 from callcenter.workforce.steering.ports import Pbx
 from callcenter.workforce.steering.supervisor_service import id_of
 
@@ -81,9 +83,15 @@ class OperatorService:
     """
 
     def __init__(
-        self, carrying_out: CarryingOut, pbx: Pbx, cases: CaseLookup, settings: Settings
+        self,
+        carrying_out: CarryingOut,
+        pbx: Pbx,
+        cases: CaseLookup,
+        settings: Settings,
+        hearing: Hearing,
     ) -> None:
         self._do = carrying_out
+        self._hearing = hearing
         self._pbx = pbx
         self._cases = cases
         # Without a trunk there is no outside, whatever the patterns say.
@@ -188,10 +196,12 @@ class OperatorService:
 
     async def join(self, *, who: Actor, seat: str | None) -> Commanded:
         """Bring seat, citizen and the one who is consulted together; `Conflict` ``no_consult``,
-        ``consult_not_answered``."""
+        ``consult_not_answered``; `Forbidden` ``citizen_hidden`` if that one may not hear it."""
         phone = await self._do.seat_for(who, seat)
         async with self._do.doing(phone, "call.join", f"seat:{phone}"):
             leg = allowed(may_join(self._do.floor, phone))
+            third = consulted(self._do.floor, leg)
+            await self._hearing.third_must_hear(who, self._do.floor, phone, third)
             await self._pbx.join(leg.name)
         return Commanded(phone, call_id(self._do.node, _first_of(leg)))
 

@@ -32,7 +32,12 @@ def _responses(*codes: str) -> dict[int | str, dict[str, Any]]:
     every = (*codes, "no_seat", "steering_running", "pbx_refused")
     return {
         **PBX,
-        403: error("Another's phone: `not_your_seat`.", "not_your_seat", "seat 8002 is not yours"),
+        403: error(
+            "Codes `not_your_seat`: another's phone; of a three-way call `citizen_hidden`: whoever"
+            " is brought in may not hear the call of a confidential case.",
+            "not_your_seat",
+            "seat 8002 is not yours",
+        ),
         409: error("Codes " + ", ".join(f"`{code}`" for code in every) + ".", codes[0], "…"),
     }
 

@@ -24,6 +24,7 @@ from callcenter.telephony.domain.steering import (
     talk_of_call,
 )
 from callcenter.workforce.steering.carrying_out import CarryingOut, NotGiven, allowed
+from callcenter.workforce.steering.hearing import Hearing
 from callcenter.workforce.steering.ports import Calls, Pbx
 
 
@@ -41,12 +42,15 @@ class Steered:
 class SupervisorService:
     """Steers calls that go on and callers who wait.
 
-    Errors of every command: `NotFound` ``call_not_found``; `Conflict` ``call_over``,
-    ``steering_running`` and the codes of `domain.steering`; and what the PBX's side raises.
+    Who comes into a talk must be allowed to hear it: `Forbidden` ``citizen_hidden`` (see
+    `steering.hearing`). Errors of every command: `NotFound` ``call_not_found``; `Conflict`
+    ``call_over``, ``steering_running`` and the codes of `domain.steering`; and what the PBX's
+    side raises.
     """
 
-    def __init__(self, carrying_out: CarryingOut, pbx: Pbx, calls: Calls) -> None:
+    def __init__(self, carrying_out: CarryingOut, pbx: Pbx, calls: Calls, hearing: Hearing) -> None:
         self._do = carrying_out
+        self._hearing = hearing
         self._pbx = pbx
         self._calls = calls
 
@@ -57,6 +61,7 @@ class SupervisorService:
         async with self._do.doing(phone, f"steer.{mode}", f"call:{call}", seat=phone):
             talk = self._talk(anchor)
             place = allowed(place_for(self._do.floor, phone, talk))
+            await self._hearing.must_hear(who, self._do.floor, talk.seat.endpoint, phone)
             await self._pbx.spy(phone, talk, mode, place)
         return Steered(call, phone, done=place.leg is not None)
 
@@ -75,6 +80,7 @@ class SupervisorService:
         async with self._do.doing(call, "steer.take_over", f"call:{call}", seat=phone):
             talk = self._talk(anchor)
             place = allowed(may_take_over(self._do.floor, phone, talk))
+            await self._hearing.must_hear(who, self._do.floor, talk.seat.endpoint, phone)
             await self._pbx.take_over(phone, talk, place)
         return Steered(call, phone, done=place.leg is not None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from callcenter.people.access.rights import Actor
 from callcenter.people.domain.permissions import Permission, Role, permissions_of
 from callcenter.people.trail.repository import TrailFilter
 from callcenter.people.trail.service import Entry, Trail
+from callcenter.people.voices import Voices
 from callcenter.platform.broadcast import Change
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
@@ -29,6 +30,7 @@ from callcenter.telephony.domain.steering import LineState, Place, SpyMode, Talk
 from callcenter.workforce.agents.sitting import Sitting
 from callcenter.workforce.steering.carrying_out import CarryingOut
 from callcenter.workforce.steering.endpoints import router
+from callcenter.workforce.steering.hearing import Hearing
 from callcenter.workforce.steering.line_service import LineService
 from callcenter.workforce.steering.operator_service import OperatorService
 from callcenter.workforce.steering.own_call_endpoints import router as own_router
@@ -162,6 +164,32 @@ class FakeLedger:
 
 
 @dataclass
+class SecretCases:
+    """Which calls are about a confidential case."""
+
+    secret: set[str] = field(default_factory=set)
+
+    async def confidential_calls(self, call_ids: Collection[str]) -> frozenset[str]:
+        return frozenset(self.secret & set(call_ids))
+
+
+@dataclass
+class FakeRights:
+    """What users may do now, and tokens."""
+
+    users: dict[int, Actor] = field(default_factory=lambda: {1: OPERATOR, 2: SUPERVISOR})
+    gone: set[str] = field(default_factory=set)
+
+    async def of_user(self, user_id: int | None) -> Actor | None:
+        return None if user_id is None else self.users.get(user_id)
+
+    async def of(self, who: Actor) -> Actor | None:
+        if who.user_id is not None:
+            return self.users.get(who.user_id)
+        return None if who.name in self.gone else who
+
+
+@dataclass
 class Live:
     floor: Floor | None
 
@@ -175,14 +203,17 @@ class Room:
     line: LineService
     told: list[Change]
     who: Actor
+    cases: SecretCases
+    rights: FakeRights
+    hearing: Hearing
 
     async def notes(self) -> list[tuple[str, str, dict[str, Any]]]:
         found = await self.trail.page(TrailFilter(), before=None, limit=50)
         return [(one.action, one.subject, one.data) for one in reversed(found)]
 
 
-OPERATOR = Actor("zhang", permissions_of([Role.OPERATOR]), user_id=1)
-SUPERVISOR = Actor("li", permissions_of([Role.SUPERVISOR]), user_id=2)
+OPERATOR: Actor = Actor("zhang", permissions_of([Role.OPERATOR]), user_id=1)
+SUPERVISOR: Actor = Actor("li", permissions_of([Role.SUPERVISOR]), user_id=2)
 HOMELESS = Actor("wang", permissions_of([Role.SUPERVISOR]), user_id=3)
 MACHINE = Actor("token", frozenset(Permission))
 
@@ -200,10 +231,14 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
     install_error_handlers(app)
     carrying_out = CarryingOut(live, FakeSeats(), trail, node="pbx1", first_seat=8001)
     line = LineService(database, pbx, live, publish=told.append)
+    cases, rights = SecretCases(), FakeRights()
+    hearing = Hearing(
+        Voices(cases), rights, live, FakeSeats(), pbx, trail, node="pbx1", first_seat=8001
+    )
     shelf_of(app).put(
         line,
-        SupervisorService(carrying_out, pbx, FakeLedger()),
-        OperatorService(carrying_out, pbx, FakeLedger(), settings),
+        SupervisorService(carrying_out, pbx, FakeLedger(), hearing),
+        OperatorService(carrying_out, pbx, FakeLedger(), settings, hearing),
     )
     app.include_router(router)
     app.include_router(own_router)
@@ -215,7 +250,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
 
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
-        made = Room(client, pbx, live, trail, line, told, SUPERVISOR)
+        made = Room(client, pbx, live, trail, line, told, SUPERVISOR, cases, rights, hearing)
         yield made
     await database.close()
 
