@@ -27,6 +27,7 @@ from callcenter.platform.http.api import error_answer, error_body, install_error
 from callcenter.platform.http.described import ERRORS, TOKEN_DOC
 from callcenter.platform.http.given import shelf_of
 from callcenter.platform.http.middleware import RequestTimes, SizeLimit
+from callcenter.platform.http.patience import Strangers
 from callcenter.platform.http.shield import Shield
 from callcenter.platform.secrets import Secrets
 from callcenter.platform.wanting import wanting
@@ -62,6 +63,7 @@ def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
             Middleware(SizeLimit, limit=settings.request_max_bytes),
         ],
     )
+    shelf_of(app).put(Strangers())
     install_error_handlers(app)
     app.add_exception_handler(Exception, _unexpected)
     app.include_router(docs.router)

@@ -17,6 +17,8 @@ import uvicorn
 from callcenter.app import create_app
 from callcenter.platform.config import load_settings
 from callcenter.platform.errors import CallcenterError
+from callcenter.platform.http.given import shelf_of
+from callcenter.platform.http.patience import Strangers, patient
 from callcenter.platform.private import keep_private
 from callcenter.platform.secrets import load_secrets
 
@@ -58,7 +60,7 @@ def main() -> None:
         host=settings.api_bind,
         port=settings.api_port,
         loop="uvloop",
-        http="httptools",
+        http=patient(settings, shelf_of(app).take(Strangers)),
         log_config=None,
         access_log=False,
         backlog=BACKLOG,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from callcenter.insight.health import endpoints as health_api
 from callcenter.insight.health.metrics import (
     Metrics,
@@ -12,11 +14,13 @@ from callcenter.insight.health.metrics import (
     link_source,
     media_source,
     seats_source,
+    strangers_source,
     tasks_source,
 )
 from callcenter.insight.health.service import HealthService
 from callcenter.insight.reports import endpoints as reports_api
 from callcenter.insight.reports.service import ReportService
+from callcenter.platform.http.patience import Strangers, strangers_health
 from callcenter.platform.wiring import Platform, Routers
 from callcenter.telephony.wiring import Telephony
 from callcenter.workforce.wiring import Workforce
@@ -36,7 +40,9 @@ def wire_insight(
         thresholds=workforce.thresholds,
         unrecorded=telephony.media.without_room,
     )
-    health = HealthService({**platform.checks, **telephony.checks, **workforce.checks})
+    strangers = platform.shelf.take(Strangers)
+    own = {"strangers": partial(strangers_health, strangers)}
+    health = HealthService({**platform.checks, **telephony.checks, **workforce.checks, **own})
     telephony.audience.join(metrics)
     for source in (
         link_source(telephony.link),
@@ -47,6 +53,7 @@ def wire_insight(
         disk_source(settings),
         agi_source(settings),
         tasks_source(tasks),
+        strangers_source(strangers),
     ):
         metrics.add_source(source)
     platform.shelf.put(reports, health, metrics)

@@ -313,6 +313,19 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="Empty: SQLite in the home.")
     page_size_max: int = Field(200, ge=10, le=1000)
     request_max_bytes: int = Field(1_048_576, ge=1024, description="A case is text: 1 MiB.")
+    http_head_seconds: float = Field(
+        10, ge=0.1, le=120, description="Of a request; a browser sends it in one go."
+    )
+    http_body_seconds: float = Field(
+        60, ge=0.1, le=600, description="1 MiB over a line of 140 kbit/s."
+    )
+    http_unfinished_max: int = Field(
+        128,
+        ge=4,
+        le=10_000,
+        description="Of one address, on which no whole request has come: an office behind one"
+        " address has six a browser for a moment.",
+    )
     public_url: str = Field(
         "", pattern=r"^(https?://[^/\s]+)?$", description="Of the browser; for a proxy and OIDC."
     )

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agi.client import read_agi_stats
 from callcenter.platform.broadcast import Change
 from callcenter.platform.config import Settings
+from callcenter.platform.http.patience import REASONS, Strangers
 from callcenter.platform.room.state import Flag
 from callcenter.platform.supervised import Supervised
 from callcenter.telephony.calls.ingest import JournalReader
@@ -133,6 +134,29 @@ def labelled(
     for key, value in values:
         family.add_metric([key], value)
     return family
+
+
+def strangers_source(strangers: Strangers) -> Source:
+    """Connections that never become a request."""
+
+    async def source() -> Iterable[Metric]:
+        ended = CounterMetricFamily(
+            "callcenter_http_connections_ended",
+            "Connections ended for want of a whole request, by reason.",
+            labels=["reason"],
+        )
+        for reason in REASONS:
+            ended.add_metric([reason], strangers.ended[reason])
+        return (
+            gauge(
+                "http_connections_unfinished",
+                "Connections on which no whole request has come.",
+                strangers.unfinished,
+            ),
+            ended,
+        )
+
+    return source
 
 
 def link_source(link: AmiLink) -> Source:
