@@ -21,6 +21,7 @@ from callcenter.platform.http.given import shelf_of
 from callcenter.platform.http.patience import Strangers, patient
 from callcenter.platform.private import keep_private
 from callcenter.platform.secrets import load_secrets
+from callcenter.telephony.pbx.phone_wire import MESSAGE_MAX
 
 STOP_SECONDS = 5
 """For requests under way; the supervisor kills after 15 s."""
@@ -61,6 +62,8 @@ def main() -> None:
         port=settings.api_port,
         loop="uvloop",
         http=patient(settings, shelf_of(app).take(Strangers)),
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE_MAX,
         log_config=None,
         access_log=False,
         backlog=BACKLOG,

@@ -1,5 +1,5 @@
-"""Nothing under ``/api`` is reached without a valid token or session, but for `OPEN_PATHS`; nor are
-the API's description and the metrics, unless a setting opens them.
+"""Nothing under ``/api`` or ``/ws`` is reached without a valid token or session, but for
+`OPEN_PATHS`; nor are the API's description and the metrics, unless a setting opens them.
 
 At the door and not at each endpoint: a route that somebody forgets to guard cannot exist, and no
 byte of a stranger's body is read. Who asks is `request.state.who` (and `actor`, his name), and
@@ -38,7 +38,7 @@ from callcenter.platform.errors import CallcenterError
 from callcenter.platform.http.api import error_answer, error_body
 from callcenter.platform.http.given import shelf_of
 
-GUARDED = "/api"
+GUARDED = ("/api", "/ws")
 DESCRIPTION = ("/docs", "/openapi.json")
 METRICS = "/metrics"
 _FOREIGN = "the request comes from another site"
@@ -70,7 +70,7 @@ class Gate:
         self._cookie = session_cookie(settings)
         self._public = urlsplit(settings.public_url).netloc
         self._guarded = (
-            GUARDED,
+            *GUARDED,
             *(() if settings.docs_open else DESCRIPTION),
             *(() if settings.metrics_open else (METRICS,)),
         )

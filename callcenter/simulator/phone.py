@@ -39,7 +39,7 @@ from callcenter.simulator.transactions import (
     new_branch,
     new_tag,
 )
-from callcenter.simulator.wires import Wire, open_wire
+from callcenter.simulator.wires import PBX_DOOR, Door, Wire, open_wire
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, INFO, UPDATE"
 INCOMING = 64
@@ -70,6 +70,7 @@ class Phone:
         transport: str = "udp",
         srtp: bool = False,
         timers: Timers | None = None,
+        door: Door = PBX_DOOR,
     ) -> None:
         self.server: Address = (host, port)
         self.user = user
@@ -80,6 +81,8 @@ class Phone:
         self.transport = transport
         """One of `wires.TRANSPORTS`. Over a WebSocket a phone registers and is found; it has no
         sound, which would be a browser's (DTLS, ICE)."""
+        self.door = door
+        """Of a WebSocket."""
         self.srtp = srtp
         """Whether it encrypts its sound: always when it calls, and whenever a caller offers to."""
         self.payloads = tuple(CODECS[name] for name in codecs)
@@ -105,7 +108,9 @@ class Phone:
 
     async def __aenter__(self) -> Self:
         local = (self.local_address, self.local_port)
-        self._wire = await open_wire(self.transport, local, self.server, self.received)
+        self._wire = await open_wire(
+            self.transport, local, self.server, self.received, door=self.door
+        )
         self.local_port = self._wire.local[1]
         return self
 

@@ -14,7 +14,8 @@ import re
 import secrets
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 Address = tuple[str, int]
@@ -42,8 +43,25 @@ class Wire(Protocol):
         """End it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a WebSocket is asked for, and what is said there: the PBX's own unless told."""
+
+    path: str = "/ws"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+PBX_DOOR = Door()
+
+
 async def open_wire(
-    transport: str, local: Address, server: Address, received: Received, *, name: str = ""
+    transport: str,
+    local: Address,
+    server: Address,
+    received: Received,
+    *,
+    name: str = "",
+    door: Door = PBX_DOOR,
 ) -> Wire:
     """A wire of one of `TRANSPORTS` from `local` to `server`.
 
@@ -61,7 +79,7 @@ async def open_wire(
     streams = await asyncio.open_connection(*server, ssl=context, local_addr=local)
     if transport in ("tcp", "tls"):
         return _Stream(*streams, received)
-    return await _WebSocket.open(*streams, received)
+    return await _WebSocket.open(*streams, received, door)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -144,14 +162,25 @@ class _WebSocket(_Stream):
 
     @classmethod
     async def open(
-        cls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, received: Received
+        cls,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        received: Received,
+        door: Door,
     ) -> _WebSocket:
         host, port = writer.get_extra_info("peername")[:2]
         key = base64.b64encode(os.urandom(16))
         writer.write(
-            b"GET /ws HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"GET %s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Protocol: sip\r\n\r\n" % (host.encode(), port, key)
+            b"Sec-WebSocket-Protocol: sip\r\n%s\r\n"
+            % (
+                door.path.encode(),
+                host.encode(),
+                port,
+                key,
+                "".join(f"{name}: {value}\r\n" for name, value in door.headers.items()).encode(),
+            )
         )
         answer = await reader.readuntil(b"\r\n\r\n")
         proof = base64.b64encode(hashlib.sha1(key + _GUID).digest())  # noqa: S324

@@ -47,6 +47,7 @@ from callcenter.telephony.recordings.service import MediaService
 from callcenter.telephony.recordings.sweeper import OrphanSweeper
 from callcenter.telephony.recordings.worker import MediaWorker, NoteMedia
 from callcenter.telephony.seats import endpoints as seats_api
+from callcenter.telephony.seats import phone_endpoints
 from callcenter.telephony.seats.ports import Sitting
 from callcenter.telephony.seats.service import SeatService
 from callcenter.telephony.transfers import endpoints as transfers_api
@@ -63,7 +64,8 @@ ROUTERS = Routers(
         seats_api.router,
         queues_api.router,
         blocklist_api.router,
-    )
+    ),
+    plain=(phone_endpoints.router,),
 )
 
 Members = Callable[[], Awaitable[Sequence[DesiredMember]]]

@@ -14,10 +14,11 @@ import pytest
 from cryptography import x509
 
 from callcenter.simulator.phone import Phone
+from callcenter.simulator.wires import Door
 from callcenter.telephony.seats.service import SIP_REALM
 from tests.live.live_stories import Stories, new_seat
 from tests.live.live_system import System
-from tests.live.test_live_seats import phone_of, registers, seen
+from tests.live.test_live_seats import gone, phone_of, registers, seen
 
 pytestmark = [
     pytest.mark.live,
@@ -114,6 +115,7 @@ async def test_what_the_api_gives_a_browser_is_right(stories: Stories) -> None:
     assert login["ha1"] == hashlib.md5(proof).hexdigest()  # noqa: S324
     settings = system.settings
     assert login["servers"] == [
+        f"ws://127.0.0.1:{settings.api_port}/ws/sip",
         f"ws://127.0.0.1:{settings.ari_port}/ws",
         f"wss://127.0.0.1:{settings.wss_port}/ws",
     ]
@@ -138,3 +140,45 @@ async def test_both_tls_ports_show_our_certificate(system: System) -> None:
     phone = Phone("127.0.0.1", settings.sip_tls_port, "8001", transport="tls")
     async with phone:
         assert phone.local_port
+
+
+def at_the_door(system: System, seat: dict[str, Any], headers: dict[str, str]) -> Phone:
+    """A browser phone that comes through the service."""
+    return Phone(
+        "127.0.0.1",
+        system.settings.api_port,
+        seat["extension"],
+        seat["secret"],
+        transport="ws",
+        door=Door("/ws/sip", headers),
+    )
+
+
+async def test_a_browser_phone_comes_through_the_services_own_door(stories: Stories) -> None:
+    """It registers, is called, and what lets it in ends it."""
+    system = stories.system
+    seat = await new_seat(system, in_queue=False)
+    caller = await stories.seat(0)
+    name = f"tab-{seat['extension']}"
+    made = await system.post("/api/tokens", name=name, roles=["operator"])
+    let_in = {"Authorization": f"Bearer {made['token']}"}
+    async with at_the_door(system, seat, let_in) as browser:
+        await registers(system, browser)
+        await seen(system, seat["extension"], transport="ws", reachability="reachable")
+        await offer_is(system, caller, browser, browser=True)
+        (await system.api.delete(f"/api/tokens/{name}")).raise_for_status()
+        # The PBX hears of the end at once: nobody rings at a closed page.
+        await gone(system, seat["extension"])
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "analyst"])
+async def test_nobody_comes_to_the_pbx_who_may_have_no_calls(stories: Stories, token: str) -> None:
+    seat = await new_seat(stories.system, in_queue=False)
+    if token == "analyst":
+        name = f"an-{seat['extension']}"
+        made = await stories.system.post("/api/tokens", name=name, roles=[token])
+        token = made["token"]
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with pytest.raises(ConnectionRefusedError, match="403"):
+        async with at_the_door(stories.system, seat, headers):
+            pass

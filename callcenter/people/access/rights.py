@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
 
 from callcenter.people.access.actor import Actor, acting, present_actor
 from callcenter.people.domain.permissions import Permission
@@ -25,7 +26,7 @@ OPEN_PATHS = frozenset({"/api/login", "/api/oidc", "/api/oidc/login", "/api/oidc
 """Reached without a token or session; exactly the routes that carry `OPEN`."""
 
 
-def actor_of(request: Request) -> Actor:
+def actor_of(request: HTTPConnection) -> Actor:
     """Who asks; `Unauthenticated` if the gate let nobody in."""
     who = getattr(request.state, "who", None)
     if isinstance(who, Actor):

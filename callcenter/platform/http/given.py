@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
+from starlette.requests import HTTPConnection
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Take:
     def __init__(self, kind: type[Any]) -> None:
         self.kind = kind
 
-    async def __call__(self, request: Request) -> Any:
+    async def __call__(self, request: HTTPConnection) -> Any:
         """From the shelf of the application that answers."""
         return shelf_of(request.app).take(self.kind)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response, status
+from starlette.datastructures import URL
 
 from callcenter.people.access.rights import Who
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.config import Settings
-from callcenter.platform.errors import BadInput, Conflict, Forbidden
+from callcenter.platform.errors import BadInput, Forbidden
 from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor
 from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.seats import bulk_endpoints
@@ -26,6 +28,7 @@ from callcenter.telephony.seats.answers import (
     WhoSits,
     error_example,
 )
+from callcenter.telephony.seats.phone_endpoints import PATH as PHONE_DOOR
 from callcenter.telephony.seats.schemas import (
     BrowserLoginOut,
     SeatIn,
@@ -125,7 +128,7 @@ _LOGIN_ERRORS: dict[int | str, dict[str, Any]] = {
         **error_example("browser_not_yours", "log in to seat 8001 first"),
     },
     409: {
-        "description": "Codes `seat_disabled`, `seat_no_browser`, `browser_phones_off`.",
+        "description": "Codes `seat_disabled`, `seat_no_browser`.",
         **error_example("seat_no_browser", "seat 8001 is for SIP phones"),
     },
 }
@@ -154,12 +157,6 @@ async def browser_login(
     if not (mine or who.may(Permission.SEAT_WRITE)):
         raise Forbidden(f"log in to seat {extension} first", code="browser_not_yours")
     host = request.url.hostname or "127.0.0.1"
-    servers = web_sockets(config, host)
-    if not servers:
-        raise Conflict(
-            "browser phones are off: set CALLCENTER_WSS_PORT or CALLCENTER_WEBRTC_URL",
-            code="browser_phones_off",
-        )
     there = now.has_phone(seat)
     login = await service.browser_login(extension, phone_is_there=there, actor=who.name)
     return BrowserLoginOut(
@@ -167,21 +164,26 @@ async def browser_login(
         uri=f"sip:{extension}@{_bracketed(host)}",
         realm=login.realm,
         ha1=login.ha1,
-        servers=servers,
+        servers=web_sockets(config, request.url),
         ice_servers=list(config.ice_servers),
         codecs=["PCMA", "PCMU"],
         register_seconds=BROWSER_REGISTERS_SECONDS,
     )
 
 
-def web_sockets(settings: Settings, host: str) -> list[str]:
-    """Where a browser that reached us as `host` reaches the PBX, the best first.
+def web_sockets(settings: Settings, url: URL) -> list[str]:
+    """Where a browser that reached us at `url` reaches the PBX, the best first.
 
-    On the machine itself no certificate has to be trusted.
+    Our own door, behind the log-in, unless another address is set; then the PBX's own ports: on
+    this machine the one on loopback, elsewhere the one that the settings open.
     """
     if settings.webrtc_url:
         return [settings.webrtc_url]
-    found = [f"ws://127.0.0.1:{settings.ari_port}/ws"] if _is_loopback(host) else []
+    here = urlsplit(settings.public_url or f"{url.scheme}://{url.netloc}")
+    found = [f"{'wss' if here.scheme == 'https' else 'ws'}://{here.netloc}{PHONE_DOOR}"]
+    host = url.hostname or "127.0.0.1"
+    if _is_loopback(host):
+        found.append(f"ws://127.0.0.1:{settings.ari_port}/ws")
     if settings.wss_port:
         found.append(f"wss://{_bracketed(host)}:{settings.wss_port}/ws")
     return found

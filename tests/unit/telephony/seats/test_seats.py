@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from sqlalchemy import select
+from starlette.datastructures import URL
 from starlette.responses import Response
 
 from callcenter.people.access.rights import Actor
@@ -487,7 +488,7 @@ async def test_a_browser_gets_what_it_needs_for_the_seat_of_its_agent(desk: Desk
     assert secret not in answer.text
     assert (login["uri"], login["servers"]) == (
         "sip:8001@hotline.example",
-        ["wss://hotline.example:8089/ws"],
+        ["ws://hotline.example/ws/sip", "wss://hotline.example:8089/ws"],
     )
     proof = hashlib.md5(f"8001:{SIP_REALM}:{secret}".encode()).hexdigest()  # noqa: S324
     assert (login["realm"], login["ha1"]) == (SIP_REALM, proof)
@@ -496,7 +497,11 @@ async def test_a_browser_gets_what_it_needs_for_the_seat_of_its_agent(desk: Desk
     assert await kinds(desk) == {"8001": True}
 
     local = (await desk.client.get("http://127.0.0.1/api/seats/8001/webrtc")).json()
-    assert local["servers"] == ["ws://127.0.0.1:8088/ws", "wss://127.0.0.1:8089/ws"]
+    assert local["servers"] == [
+        "ws://127.0.0.1/ws/sip",
+        "ws://127.0.0.1:8088/ws",
+        "wss://127.0.0.1:8089/ws",
+    ]
 
 
 async def test_a_desk_phone_stays_the_seats_until_the_browser_is_there(desk: Desk) -> None:
@@ -520,15 +525,28 @@ async def test_a_seat_that_may_have_no_browser_gets_none(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "host", "wanted"),
+    ("settings", "url", "wanted"),
     [
-        ({"wss_port": 8089}, "[2001:db8::1]", ["wss://[2001:db8::1]:8089/ws"]),
-        ({"wss_port": 0}, "localhost", ["ws://127.0.0.1:8088/ws"]),
-        ({"wss_port": 0}, "hotline.example", []),
-        ({"webrtc_url": "wss://phones.example/ws"}, "localhost", ["wss://phones.example/ws"]),
+        (
+            {"wss_port": 8089},
+            "http://[2001:db8::1]:8000/x",
+            ["ws://[2001:db8::1]:8000/ws/sip", "wss://[2001:db8::1]:8089/ws"],
+        ),
+        ({}, "http://localhost/x", ["ws://localhost/ws/sip", "ws://127.0.0.1:8088/ws"]),
+        ({}, "https://hotline.example/x", ["wss://hotline.example/ws/sip"]),
+        (
+            {"public_url": "https://hotline.example:8443"},
+            "http://inside:8000/x",
+            ["wss://hotline.example:8443/ws/sip"],
+        ),
+        (
+            {"webrtc_url": "wss://phones.example/ws"},
+            "http://localhost",
+            ["wss://phones.example/ws"],
+        ),
     ],
 )
 def test_where_a_browser_finds_the_pbx(
-    settings: dict[str, Any], host: str, wanted: list[str]
+    settings: dict[str, Any], url: str, wanted: list[str]
 ) -> None:
-    assert web_sockets(Settings(**settings), host.strip("[]")) == wanted
+    assert web_sockets(Settings(**settings), URL(url)) == wanted
