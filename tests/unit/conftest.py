@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
+from callcenter.platform.db import migrate
 from tests.postgresql_server import PostgresqlServer
 
 FOLDER = Path(__file__).parent
@@ -51,6 +55,9 @@ OF_SQLITE = frozenset(
 """Tests of what only SQLite has: its plans, its locks, its file, a NUL character in a text; and
 those that speak its SQL, or make an instance for each of a hundred moments."""
 
+THE_LONG_WAY = frozenset({"test_migrations.py", "test_ids_once.py"})
+"""Modules whose databases go over every migration."""
+
 MISSING = sorted(name for name in ON_BOTH if not (FOLDER / name).exists())
 assert not MISSING, f"no such modules: {MISSING}"
 
@@ -61,6 +68,36 @@ def postgresql() -> Iterator[PostgresqlServer]:
     server = PostgresqlServer.made()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def newest_schema(tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
+    """What makes an empty SQLite file one that all migrations went over."""
+    path = tmp_path_factory.mktemp("schema") / "newest.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection:
+        script = list(connection.iterdump())
+    return [one for one in script if one not in {"BEGIN TRANSACTION;", "COMMIT;"}]
+
+
+@pytest.fixture(autouse=True)
+def made_at_once(
+    request: pytest.FixtureRequest, newest_schema: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new SQLite database gets the newest schema in one go: a thousand tests make one each, and
+    going over all migrations takes half a second. Those who test migrations go over them."""
+    if Path(str(request.node.path)).name in THE_LONG_WAY:
+        return
+    upgrade = migrate._upgrade
+
+    def shortened(connection: Connection) -> None:
+        if connection.dialect.name != "sqlite" or migrate.present_revision(connection) is not None:
+            upgrade(connection)
+            return
+        for statement in newest_schema:
+            connection.exec_driver_sql(statement)
+
+    monkeypatch.setattr(migrate, "_upgrade", shortened)
 
 
 @pytest.fixture(autouse=True)

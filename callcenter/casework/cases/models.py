@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from callcenter.platform.db.base import Base
+from callcenter.platform.db.base import REBUILT, Base, loose
 
 
 class Case(Base):
@@ -23,8 +23,8 @@ class Case(Base):
     day_count: Mapped[int]
     source: Mapped[str] = mapped_column(String(16))
     """call or voice_message."""
-    call_id: Mapped[str] = mapped_column(String(64), unique=True)
-    voice_message_id: Mapped[str | None] = mapped_column(String(72))
+    call_id: Mapped[str] = mapped_column(String(64), unique=True, info=loose(REBUILT))
+    voice_message_id: Mapped[str | None] = mapped_column(String(72), info=loose(REBUILT))
     caller_number: Mapped[str] = mapped_column(String(128), index=True)
     caller_name: Mapped[str] = mapped_column(String(256))
     called_number: Mapped[str] = mapped_column(String(128))
@@ -32,7 +32,9 @@ class Case(Base):
     seat: Mapped[str] = mapped_column(String(128), index=True)
     """The seat that holds the case: the one the caller talked to last."""
     first_seat: Mapped[str] = mapped_column(String(128))
-    agent_id: Mapped[int | None]
+    agent_id: Mapped[int | None] = mapped_column(
+        info=loose("a record of who had it; no other ever has his number")
+    )
     call_started_at: Mapped[datetime]
     answered_at: Mapped[datetime | None]
     call_ended_at: Mapped[datetime | None]
@@ -61,7 +63,7 @@ class CaseEvent(Base):
     __tablename__ = "case_event"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    case_id: Mapped[int] = mapped_column(index=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case.id"), index=True)
     at: Mapped[datetime]
     kind: Mapped[str] = mapped_column(String(32))
     actor: Mapped[str] = mapped_column(String(64))

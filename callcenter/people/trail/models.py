@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from callcenter.platform.db.base import Base
+from callcenter.platform.db.base import Base, loose
 
 
 class TrailEntry(Base):
@@ -20,7 +20,9 @@ class TrailEntry(Base):
     at: Mapped[datetime]
     actor: Mapped[str] = mapped_column(String(64), index=True)
     """The user's login, the token's name, or system."""
-    user_id: Mapped[int | None]
+    user_id: Mapped[int | None] = mapped_column(
+        info=loose("no entry is ever changed or removed; what it names may be")
+    )
     """None for tokens and for the system: a token may be called like a user."""
     address: Mapped[str] = mapped_column(String(64))
     action: Mapped[str] = mapped_column(String(48))

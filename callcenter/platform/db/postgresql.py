@@ -23,7 +23,12 @@ from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from callcenter.platform.db.unavailable import DatabaseFull, DatabaseUnavailable, ValueRefused
+from callcenter.platform.db.unavailable import (
+    DatabaseFull,
+    DatabaseUnavailable,
+    ReferenceLost,
+    ValueRefused,
+)
 from callcenter.platform.db.url import place_of
 from callcenter.platform.errors import CallcenterError
 
@@ -140,6 +145,7 @@ _MENDS = {
 }
 """By SQLSTATE or its first two characters (PostgreSQL's manual, appendix A); the longest fits."""
 _DISK_FULL = "53100"
+_REFERENCES = {"23001", "23503"}
 _NO_ANSWER = "start it, or mend CALLCENTER_DATABASE_URL"
 _CLOSED = ("connection is closed", "connection was closed", "connection has been released")
 
@@ -162,9 +168,12 @@ def _unavailable(
     return DatabaseFull(said) if state == _DISK_FULL else DatabaseUnavailable(said)
 
 
-def _refused(error: BaseException) -> ValueRefused | None:
-    """`error` as one of the value that was given: class 22, or asyncpg's own DataError."""
+def _refused(error: BaseException) -> ValueRefused | ReferenceLost | None:
+    """`error` as one of the value that was given: class 22, or asyncpg's own DataError; or of what
+    it names."""
     state = str(getattr(error, "sqlstate", None) or "")
+    if state in _REFERENCES:
+        return ReferenceLost()
     if not state.startswith("22") and type(error.__cause__).__name__ != "DataError":
         return None
     return ValueRefused(f"a value cannot be stored ({_first_line(error)})")

@@ -10,7 +10,7 @@ import sqlite3
 
 from sqlalchemy.engine import ExceptionContext
 
-from callcenter.platform.db.unavailable import DatabaseFull, DatabaseUnavailable
+from callcenter.platform.db.unavailable import DatabaseFull, DatabaseUnavailable, ReferenceLost
 
 _MENDS = {
     sqlite3.SQLITE_BUSY: "another process writes for long: try again in a moment",
@@ -28,9 +28,12 @@ def unusable(context: ExceptionContext) -> BaseException | None:
     error = context.original_exception
     if not isinstance(error, sqlite3.Error):
         return None
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    extended = getattr(error, "sqlite_errorcode", None) or 0
+    code = extended & 0xFF
     found: BaseException
-    if code == sqlite3.SQLITE_FULL:
+    if extended == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+        found = ReferenceLost()
+    elif code == sqlite3.SQLITE_FULL:
         found = DatabaseFull("There is no room on the database's disk: make room and try again.")
     elif mend := _MENDS.get(code):
         found = DatabaseUnavailable(f"The database cannot be used ({error}); {mend}.")

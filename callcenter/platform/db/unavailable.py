@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from callcenter.platform.errors import BadInput, CallcenterError
+from callcenter.platform.errors import BadInput, CallcenterError, Conflict
 
 
 class DatabaseUnavailable(CallcenterError, SQLAlchemyError):  # type: ignore[misc]  # both: code
@@ -39,6 +39,20 @@ class ValueRefused(BadInput, SQLAlchemyError):  # type: ignore[misc]  # both: co
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="bad_input")
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ReferenceLost(Conflict, SQLAlchemyError):  # type: ignore[misc]  # both: code
+    """A foreign key would point nowhere: what a row names was removed while it was being written,
+    or what was to be removed is named by something since a moment ago."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "something that this needs was removed or put to use at this moment: read it again",
+            code="reference_lost",
+        )
 
     def __str__(self) -> str:
         return self.message

@@ -14,8 +14,6 @@ class BlockedNumber(Base):
     """A caller number that hears the blocked message, until `until` if set."""
 
     __tablename__ = "blocked_number"
-    # Else SQLite gives a removed entry's id to the next one, and a late DELETE unblocks another.
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     number: Mapped[str] = mapped_column(String(128), unique=True)

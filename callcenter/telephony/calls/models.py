@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from callcenter.platform.db.base import Base
+from callcenter.platform.db.base import DERIVED, Base, loose
 
 
 class Call(Base):
@@ -58,7 +58,7 @@ class QueueVisit(Base):
     __tablename__ = "queue_visit"
 
     id: Mapped[str] = mapped_column(String(72), primary_key=True)
-    call_id: Mapped[str] = mapped_column(String(64), index=True)
+    call_id: Mapped[str] = mapped_column(String(64), index=True, info=loose(DERIVED))
     channel: Mapped[str] = mapped_column(String(40))
     queue: Mapped[str] = mapped_column(String(64))
     joined_at: Mapped[datetime] = mapped_column(index=True)
@@ -73,8 +73,8 @@ class Ring(Base):
     __tablename__ = "ring"
 
     id: Mapped[str] = mapped_column(String(72), primary_key=True)
-    call_id: Mapped[str] = mapped_column(String(64), index=True)
-    visit_id: Mapped[str | None] = mapped_column(String(72))
+    call_id: Mapped[str] = mapped_column(String(64), index=True, info=loose(DERIVED))
+    visit_id: Mapped[str | None] = mapped_column(String(72), info=loose(DERIVED))
     seat: Mapped[str] = mapped_column(String(128))
     channel: Mapped[str] = mapped_column(String(40))
     rang_at: Mapped[datetime]
@@ -88,7 +88,7 @@ class Talk(Base):
     __tablename__ = "talk"
 
     id: Mapped[str] = mapped_column(String(72), primary_key=True)
-    call_id: Mapped[str] = mapped_column(String(64), index=True)
+    call_id: Mapped[str] = mapped_column(String(64), index=True, info=loose(DERIVED))
     seat: Mapped[str] = mapped_column(String(128), index=True)
     channel: Mapped[str] = mapped_column(String(40))
     channel_name: Mapped[str] = mapped_column(String(128))
@@ -104,7 +104,7 @@ class Transfer(Base):
     __tablename__ = "transfer"
 
     id: Mapped[str] = mapped_column(String(72), primary_key=True)
-    call_id: Mapped[str] = mapped_column(String(64), index=True)
+    call_id: Mapped[str] = mapped_column(String(64), index=True, info=loose(DERIVED))
     kind: Mapped[str] = mapped_column(String(16))
     from_seat: Mapped[str] = mapped_column(String(128))
     target: Mapped[str] = mapped_column(String(128))
@@ -118,7 +118,7 @@ class Recording(Base):
     __tablename__ = "recording"
 
     id: Mapped[str] = mapped_column(String(72), primary_key=True)
-    call_id: Mapped[str] = mapped_column(String(64), index=True)
+    call_id: Mapped[str] = mapped_column(String(64), index=True, info=loose(DERIVED))
     path: Mapped[str] = mapped_column(Text)
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
@@ -137,7 +137,7 @@ class VoiceMessage(Base):
     __tablename__ = "voice_message"
 
     id: Mapped[str] = mapped_column(String(72), primary_key=True)
-    call_id: Mapped[str] = mapped_column(String(64), index=True)
+    call_id: Mapped[str] = mapped_column(String(64), index=True, info=loose(DERIVED))
     path: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(String(32))
     started_at: Mapped[datetime] = mapped_column(index=True)
@@ -152,7 +152,7 @@ class Rating(Base):
     __tablename__ = "rating"
 
     id: Mapped[str] = mapped_column(String(72), primary_key=True)
-    call_id: Mapped[str] = mapped_column(String(64), index=True)
+    call_id: Mapped[str] = mapped_column(String(64), index=True, info=loose(DERIVED))
     seat: Mapped[str] = mapped_column(String(128))
     score: Mapped[int]
     at: Mapped[datetime]
@@ -169,9 +169,9 @@ class JournalOffset(Base):
     __tablename__ = "journal_offset"
 
     node: Mapped[str] = mapped_column(String(16), primary_key=True)
-    file_id: Mapped[str] = mapped_column(String(128))
+    file_id: Mapped[str] = mapped_column(String(128), info=loose("of a file, not of a row"))
     position: Mapped[int]
-    resume_file_id: Mapped[str] = mapped_column(String(128))
+    resume_file_id: Mapped[str] = mapped_column(String(128), info=loose("of a file, not of a row"))
     resume_position: Mapped[int]
     last_row_at: Mapped[datetime | None]
     rows: Mapped[int]
@@ -186,7 +186,9 @@ class JournalReject(Base):
     __tablename__ = "journal_reject"
 
     node: Mapped[str] = mapped_column(String(16), primary_key=True)
-    file_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    file_id: Mapped[str] = mapped_column(
+        String(128), primary_key=True, info=loose("of a file, not of a row")
+    )
     position: Mapped[int] = mapped_column(primary_key=True)
     line: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(String(256))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from callcenter.platform.db.base import Base
+from callcenter.platform.db.base import REBUILT, Base, loose
 
 
 class MediaFile(Base):
@@ -21,7 +21,7 @@ class MediaFile(Base):
     id: Mapped[str] = mapped_column(String(72), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
     """recording or voice_message."""
-    call_id: Mapped[str] = mapped_column(String(64), index=True)
+    call_id: Mapped[str] = mapped_column(String(64), index=True, info=loose(REBUILT))
     source_path: Mapped[str] = mapped_column(Text)
     """The PBX's file, relative to the kind's folder."""
     expected_ms: Mapped[int | None]
@@ -70,7 +70,7 @@ class MediaRemoval(Base):
     __tablename__ = "media_removal"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    media_id: Mapped[str] = mapped_column(String(72))
+    media_id: Mapped[str] = mapped_column(String(72), ForeignKey("media_file.id"))
     kind: Mapped[str] = mapped_column(String(16))
     path: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str | None] = mapped_column(String(64))
@@ -86,7 +86,7 @@ class MediaAccess(Base):
     __tablename__ = "media_access"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    media_id: Mapped[str] = mapped_column(String(72), index=True)
+    media_id: Mapped[str] = mapped_column(String(72), ForeignKey("media_file.id"), index=True)
     actor: Mapped[str] = mapped_column(String(64))
     address: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime]

@@ -1,13 +1,14 @@
 """Agents' states and their intervals, break reasons, skills; facts of the ledger on their way.
 
-People are named by `user_id` without a foreign key: who leaves the hotline keeps his intervals.
+Who has ever logged in cannot be removed, so whoever has intervals keeps them. What a removed queue
+was to an agent goes with it: another one under the same code begins without.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callcenter.platform.db.base import Base
@@ -18,7 +19,9 @@ class AgentRow(Base):
 
     __tablename__ = "agent"
 
-    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user.id"), primary_key=True, autoincrement=False
+    )
     seat: Mapped[str] = mapped_column(String(16), unique=True)
     """One agent one seat, one seat one agent."""
     machine: Mapped[str] = mapped_column(Text)
@@ -31,7 +34,7 @@ class AgentInterval(Base):
     __tablename__ = "agent_interval"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int]
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     seat: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(32))
@@ -72,8 +75,12 @@ class AgentSkill(Base):
 
     __tablename__ = "agent_skill"
 
-    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    queue: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    queue: Mapped[str] = mapped_column(
+        String(64), ForeignKey("call_queue.code", ondelete="CASCADE"), primary_key=True, index=True
+    )
     level: Mapped[int]
 
 
@@ -96,5 +103,7 @@ class WrapUpTime(Base):
 
     __tablename__ = "wrap_up_time"
 
-    queue: Mapped[str] = mapped_column(String(64), primary_key=True)
+    queue: Mapped[str] = mapped_column(
+        String(64), ForeignKey("call_queue.code", ondelete="CASCADE"), primary_key=True
+    )
     seconds: Mapped[int]

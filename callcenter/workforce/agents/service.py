@@ -18,6 +18,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -165,8 +166,8 @@ class AgentService:
             return
         self._check_seats = False  # First: one may be changed again meanwhile.
         try:
-            usable = {seat.extension for seat in await self._seats.desired()}
-            lost = [one for one in self._roll.by_seat.items() if one[0] not in usable]
+            made = {one.extension: one.created_at for one in await self._seats.all() if one.enabled}
+            lost = [one for one in self._roll.by_seat.items() if self._is_lost(*one, made)]
             for seat, user_id in lost:
                 if self._roll.agents[user_id].activity is not Activity.IDLE:
                     self._check_seats = True  # The end of his call wakes us.
@@ -177,12 +178,18 @@ class AgentService:
             self._check_seats = True
             raise
 
+    def _is_lost(self, seat: Extension, user_id: int, made: Mapping[Extension, datetime]) -> bool:
+        """Whether the agent's seat is disabled or gone; one that was made anew under the same
+        extension since he logged in is not the seat that he logged in to."""
+        since = self._roll.agents[user_id].logged_in_at
+        return seat not in made or (since is not None and since < made[seat])
+
     async def _why_lost(self, seat: Extension) -> str:
         try:
-            await self._seats.get(seat)
+            found = await self._seats.get(seat)
         except NotFound:
             return "seat_removed"
-        return "seat_disabled"
+        return "seat_removed" if found.enabled else "seat_disabled"
 
     def _rest(self) -> float:
         deadlines = [agent.deadline for agent in self._roll.agents.values()]

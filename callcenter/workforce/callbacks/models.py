@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from callcenter.platform.db.base import Base
+from callcenter.platform.db.base import REBUILT, Base, loose
 
 
 class CallbackTask(Base):
@@ -33,7 +33,7 @@ class CallbackTask(Base):
     """His place: when he joined the queue first."""
     first_missed_at: Mapped[datetime]
     last_missed_at: Mapped[datetime]
-    last_call_id: Mapped[str] = mapped_column(String(64))
+    last_call_id: Mapped[str] = mapped_column(String(64), info=loose(REBUILT))
     missed_count: Mapped[int]
     status: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int]
@@ -42,7 +42,7 @@ class CallbackTask(Base):
     taken_by: Mapped[str] = mapped_column(String(64))
     """Who has it or had it last, or ''."""
     taken_at: Mapped[datetime | None]
-    got_through_call_id: Mapped[str | None] = mapped_column(String(64))
+    got_through_call_id: Mapped[str | None] = mapped_column(String(64), info=loose(REBUILT))
     """The call in which the citizen talked with somebody by himself."""
     outcome: Mapped[str | None] = mapped_column(String(16))
     note: Mapped[str] = mapped_column(Text)
@@ -57,7 +57,7 @@ class CallbackMissed(Base):
 
     __tablename__ = "callback_missed"
 
-    call_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    call_id: Mapped[str] = mapped_column(String(64), primary_key=True, info=loose(REBUILT))
     task_id: Mapped[int] = mapped_column(ForeignKey("callback_task.id"), index=True)
     reason: Mapped[str] = mapped_column(String(16))
     at: Mapped[datetime]
@@ -68,7 +68,7 @@ class CallbackAttempt(Base):
 
     __tablename__ = "callback_attempt"
 
-    call_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    call_id: Mapped[str] = mapped_column(String(64), primary_key=True, info=loose(REBUILT))
     task_id: Mapped[int] = mapped_column(ForeignKey("callback_task.id"), index=True)
     serial: Mapped[int]
     """1 for the task's first."""

@@ -1,17 +1,20 @@
 """Tables of shifts, rotations, the rota, leave, swaps and calendar feeds.
 
-Users are integers without a foreign key: a rota outlives the people on it. An entry of the rota
-carries the hours that it was planned with, so that a changed pattern does not rewrite the past.
+An entry of the rota carries the hours that it was planned with, so that a changed pattern does not
+rewrite the past. Only somebody who has never logged in can be removed, so he has never worked, and
+what was planned for him goes with him.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from callcenter.platform.db.base import Base
+from callcenter.platform.db.base import Base, loose
+
+OUTLIVED = "a request is a record of what was asked, also when that is gone"
 
 
 class Shift(Base):
@@ -54,9 +57,13 @@ class RotationPlace(Base):
 
     __tablename__ = "rotation_place"
 
-    rotation_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rotation_id: Mapped[int] = mapped_column(
+        ForeignKey("shift_rotation.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    shift_id: Mapped[int | None]
+    shift_id: Mapped[int | None] = mapped_column(ForeignKey("shift.id"), index=True)
 
 
 class RotationMember(Base):
@@ -64,8 +71,14 @@ class RotationMember(Base):
 
     __tablename__ = "rotation_member"
 
-    rotation_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rotation_id: Mapped[int] = mapped_column(
+        ForeignKey("shift_rotation.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False, index=True
+    )
     place: Mapped[int]
 
 
@@ -75,18 +88,22 @@ class RotaEntry(Base):
     __tablename__ = "rota_entry"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    user_id: Mapped[int]
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
     day: Mapped[date]
     """The city's day that it begins on."""
-    shift_id: Mapped[int] = mapped_column(index=True)
+    shift_id: Mapped[int] = mapped_column(ForeignKey("shift.id"), index=True)
     starts: Mapped[int]
     minutes: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))
     source: Mapped[str] = mapped_column(String(16))
     """`domain.shifts.EntrySource`."""
-    rotation_id: Mapped[int | None]
+    rotation_id: Mapped[int | None] = mapped_column(
+        ForeignKey("shift_rotation.id", ondelete="SET NULL"), index=True
+    )
+    """None too when the rotation was removed: what it planned and is past stays."""
     planned_for: Mapped[int | None]
-    """Of a rotation: the member that it was made for, also after a swap."""
+    """Of a rotation: the member that it was made for, also after a swap and when he was removed:
+    no other has his number."""
     note: Mapped[str] = mapped_column(String(200))
     version: Mapped[int]
     updated_by: Mapped[str] = mapped_column(String(64))
@@ -104,7 +121,7 @@ class LeaveRequest(Base):
     __tablename__ = "leave_request"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    user_id: Mapped[int] = mapped_column(index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     first_day: Mapped[date]
     last_day: Mapped[date] = mapped_column(index=True)
     """Included."""
@@ -135,16 +152,16 @@ class SwapRequest(Base):
     __tablename__ = "swap_request"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    user_id: Mapped[int] = mapped_column(index=True)
-    entry_id: Mapped[int]
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    entry_id: Mapped[int] = mapped_column(info=loose(OUTLIVED))
     entry_version: Mapped[int]
     day: Mapped[date]
-    shift_id: Mapped[int]
-    partner_id: Mapped[int] = mapped_column(index=True)
-    partner_entry_id: Mapped[int | None]
+    shift_id: Mapped[int] = mapped_column(info=loose(OUTLIVED))
+    partner_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    partner_entry_id: Mapped[int | None] = mapped_column(info=loose(OUTLIVED))
     partner_entry_version: Mapped[int | None]
     partner_day: Mapped[date | None]
-    partner_shift_id: Mapped[int | None]
+    partner_shift_id: Mapped[int | None] = mapped_column(info=loose(OUTLIVED))
     reason: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16))
     """`domain.requests.RequestState`."""
@@ -166,6 +183,8 @@ class RotaFeed(Base):
 
     __tablename__ = "rota_feed"
 
-    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]

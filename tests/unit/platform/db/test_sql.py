@@ -35,7 +35,7 @@ from callcenter.telephony.calls.models import Call, JournalOffset
 from callcenter.telephony.calls.reading import CallFilter
 from callcenter.telephony.calls.service import CallService
 from callcenter.telephony.domain.ledger import LedgerChanges, Outcome
-from callcenter.telephony.recordings.models import MediaRemoval
+from callcenter.telephony.recordings.models import MediaFile, MediaRemoval
 from tests.unit.traces import NAMES, journal
 from tests.unit.workforce.callbacks.house import House
 
@@ -198,6 +198,21 @@ async def test_a_moment_is_the_same_moment_in_whatever_zone_it_was_given(
 async def test_numbers_beyond_32_bits_are_kept(place: Place) -> None:
     size, position = 5 << 30, 1 << 40
     async with place.database.writing() as session:
+        session.add(
+            MediaFile(
+                id="x",
+                kind="recording",
+                call_id="x",
+                source_path="x",
+                started_at=NOON,
+                status="removed",
+                due_at=NOON,
+                source_left=False,
+                wav_kept=False,
+                attempts=1,
+            )
+        )
+        await session.flush()
         session.add(
             MediaRemoval(
                 media_id="x", kind="recording", path="x", bytes=size, reason="age", at=NOON

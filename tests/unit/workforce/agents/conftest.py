@@ -11,7 +11,8 @@ import pytest
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
-from tests.unit.workforce.agents.office import Office
+from tests.unit.rows import add_queues, add_users
+from tests.unit.workforce.agents.office import LI, WANG, Office
 
 MakeOffice = Callable[..., Awaitable[Office]]
 
@@ -27,6 +28,8 @@ async def make_office(tmp_path: Path) -> AsyncIterator[MakeOffice]:
         databases.append(Database(settings.db_url))
         office = Office(databases[-1], settings)
         await office.seats.ensure_first()
+        await add_users(office.database, {WANG: "王芳", LI: "李强"})
+        await add_queues(office.database, "12345", "english")
         return office
 
     yield make

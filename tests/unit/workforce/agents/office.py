@@ -98,7 +98,7 @@ class Office:
     told: list[None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.seats = SeatService(self.database, self.settings)
+        self.seats = SeatService(self.database, self.settings, self.clock)
         self.reasons = BreakReasons(self.database, self.clock)
         self.history = AgentHistory(self.database, self.settings, self.clock)
         self.begin()

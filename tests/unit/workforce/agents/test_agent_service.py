@@ -20,7 +20,7 @@ from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.domain.ledger import Direction, RingEnd
 from callcenter.telephony.queues.first import main_queue
 from callcenter.telephony.queues.service import QueueService
-from callcenter.telephony.seats.service import SeatChanges
+from callcenter.telephony.seats.service import NewSeat, SeatChanges
 from callcenter.workforce.agents.models import AgentFact
 from callcenter.workforce.agents.neighbours import QueueCodes
 from callcenter.workforce.agents.records import decode, encode
@@ -462,3 +462,21 @@ async def test_no_order_of_logins_puts_two_at_one_seat(
             if info.agent.seat is not None
         }
         assert sitting == seat_of
+
+
+async def test_a_seat_made_anew_under_an_old_extension_has_no_agent(office: Office) -> None:
+    """He sat at the seat that is gone; the next look finds a seat of that name, but another."""
+    await office.agents.log_in(WANG, FIRST, actor="x")
+    await office.agents.log_in(LI, SECOND, actor="x")
+    office.later(5)
+    await office.seats.remove(FIRST, actor="x")
+    await office.seats.create(NewSeat(FIRST, "新座席"), actor="x")
+    await office.agents.take_due()
+    assert office.agents.at(FIRST) is None
+    assert office.agents.at(SECOND) == LI
+    assert (await office.agents.log_in(LI, SECOND, actor="x")).agent.seat == SECOND
+    assert (await office.agents.log_in(WANG, FIRST, actor="x")).agent.seat == FIRST
+    office.later(5)
+    office.agents.seats_changed()
+    await office.agents.take_due()
+    assert office.agents.at(FIRST) == WANG

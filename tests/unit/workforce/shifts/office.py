@@ -34,6 +34,7 @@ from callcenter.workforce.shifts.patterns import PatternService
 from callcenter.workforce.shifts.requests import RequestService
 from callcenter.workforce.shifts.service import ShiftService
 from tests.unit.asking import Door, let_in, person
+from tests.unit.rows import add_users
 
 CITY = ZoneInfo("Asia/Shanghai")
 WANG, LI, ZHAO, CHEN = 7, 8, 9, 10
@@ -192,6 +193,7 @@ async def office(home: Path, **more: Any) -> AsyncIterator[Office]:
     watch, staff, logins = Watch(), Staff(), Logins()
     await upgrade_async(settings.db_url)
     database = Database(settings.db_url)
+    await add_users(database, NAMES)
     app = FastAPI()
     install_error_handlers(app)
     for router in (

@@ -18,6 +18,7 @@ from callcenter.workforce.agents.service import AgentService
 from callcenter.workforce.shifts.neighbours import AgentPresence
 from callcenter.workforce.shifts.service import ShiftService
 from tests.unit.app.running import Browser, Service, service
+from tests.unit.rows import add_queues, add_users
 
 ALL_DAY = {"code": "all", "name": "全天", "starts": 0, "minutes": 1440}
 
@@ -80,6 +81,7 @@ async def test_presence_is_being_logged_in_whatever_one_does(tmp_path: Path) -> 
             ("ready", 120, 180),
             ("talking", 180, None),
         ]
+        await add_users(app.get(Database), {7: "王芳"})
         async with app.get(Database).writing() as session:
             for state, first, last in states:
                 session.add(
@@ -99,3 +101,35 @@ async def test_presence_is_being_logged_in_whatever_one_does(tmp_path: Path) -> 
         ]
         assert await presence.presence(7, at(90), at(100)) == []
         assert await presence.presence(8, at(0), at(480)) == []
+
+
+async def test_who_takes_a_removed_user_s_login_inherits_nothing(tmp_path: Path) -> None:
+    """Whoever has never logged in may be removed: what was planned for him goes with him."""
+    async with service(tmp_path) as app:
+        boss = await app.person("boss", Role.ADMIN, Role.SUPERVISOR)
+        person = {"login": "wang", "name": "王芳", "roles": ["operator"]}
+        gone = (await made(boss, "/api/users", **person))["id"]
+        shift = await made(boss, "/api/shifts", **ALL_DAY)
+        today = str(app.get(ShiftService).today())
+        await made(boss, "/api/rota", user_id=gone, day=today, shift_id=shift["id"])
+        leave = {"first_day": today, "last_day": today, "kind": "sick", "user_id": gone}
+        await made(boss, "/api/leave", **leave)
+        await made(
+            boss,
+            "/api/rota/rotations",
+            name="轮班",
+            circle=[shift["id"]],
+            anchor=today,
+            members=[{"user_id": gone, "place": 0}],
+        )
+        await add_queues(app.get(Database), "12345")
+        await app.get(AgentService).set_skills(gone, {"12345": 2}, actor="test")
+        await app.get(UserService).remove(gone, actor="test")
+        new = (await made(boss, "/api/users", **person))["id"]
+        assert new > gone
+        span = {"from": today, "to": today}
+        assert (await boss.get("/api/rota", **span)).json() == []
+        assert (await boss.get("/api/leave")).json()["items"] == []
+        (rotation,) = (await boss.get("/api/rota/rotations")).json()
+        assert rotation["members"] == []
+        assert await app.get(AgentService).skills(new) == {}
