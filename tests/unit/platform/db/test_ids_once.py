@@ -78,8 +78,8 @@ async def test_the_id_of_a_removed_row_is_given_to_no_other(url: str) -> None:
     engine = make_engine(url)
     async with engine.connect() as connection:
         if engine.dialect.name == "sqlite":  # Not within a transaction.
-            raw = await connection.get_raw_connection()
-            await raw.driver_connection.execute("PRAGMA foreign_keys=OFF")
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await driver.execute("PRAGMA foreign_keys=OFF")
         assert await connection.run_sync(_given_again) == []
         await connection.rollback()
     await engine.dispose()
@@ -215,7 +215,7 @@ async def test_the_migration_counts_on_and_takes_along_what_hangs_on_nothing(url
             assert await _count(connection, table) == 1, table
         if engine.dialect.name == "sqlite":
             counted = text("SELECT name, seq FROM sqlite_sequence")
-            seq = dict((await connection.execute(counted)).tuples().all())
+            seq: dict[str, int] = dict((await connection.execute(counted)).tuples().all())
             assert (seq["user"], seq["rota_entry"], seq["callback_task"]) == (17, 90, 8)
     async with engine.begin() as connection:
         await connection.run_sync(_to, "0015")
