@@ -10,6 +10,7 @@ from callcenter.insight.health.metrics import (
     agi_source,
     disk_source,
     floor_source,
+    guessing_source,
     journal_source,
     link_source,
     media_source,
@@ -22,6 +23,7 @@ from callcenter.insight.reports import endpoints as reports_api
 from callcenter.insight.reports.service import ReportService
 from callcenter.platform.http.patience import Strangers, strangers_health
 from callcenter.platform.wiring import Platform, Routers
+from callcenter.telephony.pbx.stranger_watch import StrangerWatch
 from callcenter.telephony.wiring import Telephony
 from callcenter.workforce.wiring import Workforce
 
@@ -54,6 +56,7 @@ def wire_insight(
         agi_source(settings),
         tasks_source(tasks),
         strangers_source(strangers),
+        guessing_source(platform.shelf.take(StrangerWatch)),
     ):
         metrics.add_source(source)
     platform.shelf.put(reports, health, metrics)

@@ -93,6 +93,21 @@ class Settings(BaseSettings):
     sip_port: Port = 5060
     sip_tls_port: PortOrOff = 5061
     """Phones that speak SIP over TLS; 0 turns it off."""
+    sip_failures_max: int = Field(
+        30, ge=3, le=1000, description="Failed SIP log-ins of one address: a person mistypes three."
+    )
+    sip_failures_minutes: int = Field(
+        10,
+        ge=1,
+        le=1440,
+        description="Within so long: phones with an old password try each minute.",
+    )
+    sip_shut_out_minutes: int = Field(
+        15, ge=0, le=1440, description="The PBX does not listen to it then; 0: nobody is shut out."
+    )
+    sip_shut_out_max: int = Field(
+        256, ge=1, le=5000, description="At once: the PBX looks through them at each request."
+    )
     wss_port: PortOrOff = 0
     """Browser phones: SIP over WebSocket over TLS, on `sip_bind`. Off (0) unless somebody wants
     them: the same port of the PBX answers ARI too, and ARI belongs on loopback."""
@@ -208,6 +223,13 @@ class Settings(BaseSettings):
     seat_srtp: SeatSrtp = SeatSrtp.OFFERED
     """Offered: a phone over TLS, whose signalling is encrypted, has its sound encrypted too, and
     none is shut out."""
+    seat_registration_seconds: int = Field(
+        300,
+        ge=60,
+        le=7200,
+        description="A phone registers at least so often. One over TCP may not notice that the PBX"
+        " was killed: until then it is unreachable.",
+    )
     seat_rtp_timeout_seconds: int = Field(
         60,
         ge=0,

@@ -23,6 +23,8 @@ from callcenter.setup.limits import calls_for, open_files
 from callcenter.telephony.domain.queues import PbxQueues
 from callcenter.telephony.pbx.queue_config import render as render_queues
 from callcenter.telephony.pbx.queue_config import write as write_queues
+from callcenter.telephony.pbx.stranger_watch import FILE as STRANGERS_FILE
+from callcenter.telephony.pbx.stranger_watch import render as render_strangers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = (REPOSITORY / "asterisk-conf", REPOSITORY / "dialplan")
@@ -294,6 +296,7 @@ def write_configuration(
     trunk = f"pjsip_trunk_{TrunkMode(settings.trunk_mode).value}.conf"
     _put(etc / "pjsip_trunk.conf", (SOURCES[0] / trunk).read_bytes())
     write_queues(etc, render_queues(queues))
+    _put(etc / STRANGERS_FILE, render_strangers(()).encode())
     _put(etc / "asterisk.conf", render_asterisk_conf(settings, places).encode())
     write_private(etc / "deployment.conf", render_deployment(settings, secrets))
     _keep_a_log(settings.astdb_file)

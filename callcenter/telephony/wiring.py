@@ -37,6 +37,7 @@ from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.reconciler import Reconciler
 from callcenter.telephony.pbx.registrations import Registrations
 from callcenter.telephony.pbx.room_watch import RoomWatch
+from callcenter.telephony.pbx.stranger_watch import StrangerWatch
 from callcenter.telephony.pbx.switch import PbxSwitch
 from callcenter.telephony.pbx.turns import Turns
 from callcenter.telephony.queues import endpoints as queues_api
@@ -126,6 +127,7 @@ def wire_telephony(platform: Platform) -> Telephony:
     seats.on_change(registrations.expect_changes)
     seats.on_change(reconciler.request)
     queues.on_change(reconciler.request)
+    strangers = StrangerWatch(link, registrations, settings)
     announcer = Announcer(link, live, queues.pbx, at_once=settings.announcements_at_once)
     queues.on_change(announcer.queues_changed)
 
@@ -169,7 +171,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         queues.transfer_numbers,
         must_hear,
     )
-    shelf.put(link, live, calls, media, seats, queues, registrations, transfers)
+    shelf.put(link, live, calls, media, seats, queues, registrations, transfers, strangers)
     shelf.put(BlocklistService(database), VoiceMessageService(database, media))
     tasks = (
         Task("journal", reader.run),
@@ -177,6 +179,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         Task("seats", reconciler.run),
         Task("registrations", registrations.run),
         Task("announcer", announcer.run),
+        Task("strangers", strangers.run),
         Task("turns", Turns(link, live).run),
         Task("media", worker.run),
         Task("retention", retention.run),
@@ -189,6 +192,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         "journal": partial(journal_health, reader),
         "agi": partial(agi_health, settings),
         "recordings": partial(recordings_health, settings),
+        "sip_guessing": strangers.health,
     }
     return Telephony(
         link=link,

@@ -31,6 +31,7 @@ from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkState
 from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.reconciler import Reconciler
+from callcenter.telephony.pbx.stranger_watch import StrangerWatch
 from callcenter.telephony.recordings.service import MediaService
 from callcenter.telephony.recordings.worker import MediaWorker
 
@@ -154,6 +155,19 @@ def strangers_source(strangers: Strangers) -> Source:
                 strangers.unfinished,
             ),
             ended,
+        )
+
+    return source
+
+
+def guessing_source(watch: StrangerWatch) -> Source:
+    """Failed log-ins at the SIP port."""
+
+    async def source() -> Iterable[Metric]:
+        guesses = watch.guesses
+        return (
+            counted("sip_failed_logins", "SIP log-ins that failed.", guesses.failed),
+            gauge("sip_shut_out", "Addresses that the PBX turns away.", len(guesses.shut_out)),
         )
 
     return source

@@ -21,13 +21,7 @@ from callcenter.telephony.domain.floor import (
     snapshot,
 )
 from callcenter.telephony.pbx.ami.actions import QueueStatus, ShowChannels, ShowEndpoints
-from callcenter.telephony.pbx.ami.events import (
-    ContactChanged,
-    Event,
-    FullyBooted,
-    OriginateEnded,
-    Shutdown,
-)
+from callcenter.telephony.pbx.ami.events import Event
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkState
 from callcenter.telephony.pbx.ami.outcomes import unwrap
 
@@ -124,7 +118,7 @@ class LiveFloor:
         ]
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, FullyBooted | Shutdown | OriginateEnded | ContactChanged):
+        if not isinstance(event, Fact):
             return
         if self._meanwhile is not None:
             if len(self._meanwhile) <= self._keep:  # one more says that there were too many

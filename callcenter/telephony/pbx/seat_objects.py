@@ -43,6 +43,9 @@ _BROWSER: Options = {
 }
 """``webrtc`` alone sets the others too (pjsip_configuration.c), but would not take them back."""
 
+DEFAULT_EXPIRATION = 120
+"""Seconds, of a phone that names none (RFC 3261, section 10.2.1.1 leaves it to us)."""
+
 _SIP_PHONE: Options = {
     "webrtc": "no",
     "use_avpf": "no",
@@ -64,7 +67,7 @@ _SRTP: Mapping[SeatSrtp, Options] = {
 
 @dataclass(frozen=True, slots=True)
 class SoundRules:
-    """What the settings say of all phones' sound; see them for the reasons."""
+    """What the settings say of all phones; see them for the reasons."""
 
     rtp_timeout_seconds: int = 0
     """A phone in a talk that is silent on the wire for so long is hung up; 0: never."""
@@ -72,6 +75,8 @@ class SoundRules:
     """The same for one that holds."""
     srtp: SeatSrtp = SeatSrtp.OFF
     """Of SIP phones."""
+    registration_seconds: int = 300
+    """The longest that a phone may stay registered without a word."""
 
     @staticmethod
     def of(settings: Settings) -> SoundRules:
@@ -80,6 +85,7 @@ class SoundRules:
             settings.seat_rtp_timeout_seconds,
             settings.seat_rtp_timeout_hold_seconds,
             settings.seat_srtp,
+            settings.seat_registration_seconds,
         )
 
 
@@ -104,6 +110,10 @@ def seat_objects(seat: DesiredSeat, language: str, sound: SoundRules = SoundRule
             # One phone a seat; a phone that comes back from another address takes over.
             "max_contacts": "1",
             "remove_existing": "yes",
+            # A phone over TCP that does not notice that its connection has gone (the PBX was
+            # killed) comes back with its next registration.
+            "default_expiration": str(min(DEFAULT_EXPIRATION, sound.registration_seconds)),
+            "maximum_expiration": str(sound.registration_seconds),
             # A phone that is gone stops being offered callers within half a minute.
             "qualify_frequency": "30",
             "support_path": "yes",

@@ -46,7 +46,15 @@ class ContactChanged:
     endpoint: str
 
 
-Event = floor.Fact | FullyBooted | Shutdown | OriginateEnded | ContactChanged
+@dataclass(frozen=True, slots=True)
+class LoginFailed:
+    """Somebody at IP address `address` said to be `account` at the SIP port, and was not."""
+
+    address: str
+    account: str
+
+
+Event = floor.Fact | FullyBooted | Shutdown | OriginateEnded | ContactChanged | LoginFailed
 
 Parser = Callable[[Headers, float], Event | None]
 
@@ -127,6 +135,14 @@ def _contact_changed(headers: Headers, _at: float) -> Event:
     return ContactChanged(text(headers, "EndpointName"))
 
 
+def _login_failed(headers: Headers, _at: float) -> Event | None:
+    if text(headers, "Service") != "PJSIP":
+        return None  # AMI, which is on loopback
+    # IPV4/UDP/192.0.2.7/5060
+    parts = text(headers, "RemoteAddress").split("/")
+    return LoginFailed(parts[2] if len(parts) == 4 else "", text(headers, "AccountID"))
+
+
 def _no_use(_headers: Headers, _at: float) -> None:
     return None
 
@@ -153,6 +169,10 @@ _PARSERS: dict[str, Parser] = {
     "Shutdown": _shutdown,
     "OriginateResponse": _originate_ended,
     "ContactStatus": _contact_changed,
+    # By another password; as nobody whom the PBX knows; in the plain.
+    "ChallengeResponseFailed": _login_failed,
+    "InvalidAccountID": _login_failed,
+    "InvalidPassword": _login_failed,
     # QueueCallerAbandon also comes on timeout, empty and withdraw: QueueCallerLeave says it right.
     **dict.fromkeys(
         (
@@ -179,6 +199,7 @@ _PARSERS: dict[str, Parser] = {
             "DialEnd",
             "DialState",
             "ExtensionStatus",
+            "FailedACL",
             "HangupHandlerPop",
             "HangupHandlerPush",
             "HangupHandlerRun",

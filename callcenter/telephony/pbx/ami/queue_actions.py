@@ -35,6 +35,19 @@ class DialplanReload(Action[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class AclReload(Action[None]):
+    """Read acl.conf again; what it denies is denied from the next request on."""
+
+    name = "Reload"
+
+    def headers(self) -> dict[str, str]:
+        return {"Module": "acl"}
+
+    def result(self, answer: Answer) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class QueueCallers(Action[dict[str, int]]):
     """How many callers wait in each queue that the PBX has."""
 
