@@ -21,6 +21,7 @@ from callcenter.insight import wiring as insight_wiring
 from callcenter.insight.health.metrics import Metrics
 from callcenter.people import wiring as people_wiring
 from callcenter.people.gate import Gate
+from callcenter.people.leaving import Leaving
 from callcenter.platform.config import Settings
 from callcenter.platform.http import docs
 from callcenter.platform.http.api import error_answer, error_body, install_error_handlers
@@ -61,6 +62,7 @@ def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
             Middleware(Shield, https=settings.cookie_secure),
             Middleware(Gate, settings=settings),
             Middleware(SizeLimit, limit=settings.request_max_bytes),
+            Middleware(Leaving),
         ],
     )
     shelf_of(app).put(Strangers())

@@ -17,10 +17,8 @@ from fastapi import Depends
 from pydantic import BaseModel, Field, model_validator
 
 from callcenter.people.access.rights import Who, present_actor
+from callcenter.people.access.shown import told_of
 from callcenter.people.domain.masking import (
-    NAME_FIELDS,
-    NUMBER_FIELDS,
-    PARTY_FIELDS,
     hide_field,
     is_extension,
     map_citizen_fields,
@@ -71,8 +69,8 @@ def _shown(name: str, value: str, confidential: bool) -> str:
 
 
 class AboutCitizen(BaseModel):
-    """A form that tells of a citizen. Its fields of `domain.masking`, as far as it has them, hold
-    what the one who asks may see."""
+    """A form that tells of a citizen. All its texts hold what the one who asks may see: the fields
+    of `domain.masking` by what they are, every other one by the numbers in it."""
 
     confidential: bool = Field(
         description="The citizen is hidden (empty) from whoever may not see confidential cases."
@@ -80,12 +78,21 @@ class AboutCitizen(BaseModel):
 
     @model_validator(mode="after")
     def _as_allowed(self) -> Self:
-        fields = NUMBER_FIELDS | NAME_FIELDS | PARTY_FIELDS
-        for name in fields & type(self).model_fields.keys():
-            value = getattr(self, name)
-            if isinstance(value, str):
-                setattr(self, name, _shown(name, value, self.confidential))
+        _hide(self, self.confidential)
         return self
+
+
+def _hide(form: BaseModel, confidential: bool) -> None:
+    """Have all texts of `form`, and of the forms in it, hold what the one who asks may see."""
+    for name in type(form).model_fields:
+        value = getattr(form, name)
+        # A word of ours (an enumeration) is no text of anybody's.
+        if type(value) is str:
+            setattr(form, name, _shown(name, value, confidential))
+            continue
+        for part in value if isinstance(value, list) else (value,):
+            if isinstance(part, BaseModel) and not isinstance(part, AboutCitizen):
+                _hide(part, confidential)
 
 
 class Citizens:
@@ -119,27 +126,20 @@ class Citizens:
         await Voices(self._cases).must_hear(self._who, [call_id])
 
     async def was_shown(self, action: str, subject: str, *, confidential: bool = False) -> None:
-        """Note that whole numbers of `subject` are about to be shown, if they are."""
+        """Note that `subject` is about to be shown with whole numbers, if it is. What this says is
+        not said again by the door that all answers leave by (`people.leaving`)."""
         if not self._who.may(Permission.NUMBER_SEE) or (confidential and self.hide_confidential):
             return
         await self._trail.note_read(Entry(action, subject, {"confidential": confidential}))
+        told_of(subject)
 
-    async def was_listed(
-        self, action: str, *, number: str | None, cursor: str | None, ids: Collection[str]
-    ) -> None:
-        """Note a look-up of one number, and each page of a list after its first: who walks through
-        a list takes it with him."""
-        if (
-            not ids
-            or (number is None and cursor is None)
-            or not self._who.may(Permission.NUMBER_SEE)
-        ):
+    async def was_searched(self, action: str, *, number: str | None, found: int) -> None:
+        """Note a look-up of one number, also if nothing was found: that, too, is an answer."""
+        if number is None:
             return
-        shown = list(ids)
-        data = {"first": shown[0], "last": shown[-1], "count": len(shown)}
-        if number is not None:
-            data["number"] = mask_number(number)
-        await self._trail.note_read(Entry(action, f"{shown[0]}…{shown[-1]}", data))
+        masked = mask_number(number)
+        data = {"number": masked, "count": found}
+        await self._trail.note_read(Entry(action, f"number:{masked}", data))
 
 
 def citizen_hidden(what: str) -> Forbidden:

@@ -27,6 +27,7 @@ from callcenter.people.citizens import Citizens, CitizensOf, citizen_hidden, may
 from callcenter.people.domain.masking import NAME_FIELDS, NUMBER_FIELDS
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.broadcast import Broadcast
+from callcenter.platform.domain.numbers_in_text import restore_numbers
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
 from callcenter.platform.http.given import Given
@@ -144,9 +145,7 @@ async def list_cases(
         last = found[limit - 1]
         following = encode_cursor(last.opened_at.isoformat(), last.id)
     items = [CaseOut.model_validate(case) for case in found[:limit]]
-    await citizens.was_listed(
-        "case.listed", number=caller, cursor=cursor, ids=[case.number for case in items]
-    )
+    await citizens.was_searched("case.listed", number=caller, found=len(items))
     return Page[CaseOut](items=items, next=following)
 
 
@@ -179,7 +178,9 @@ async def edit_case(
         if value is None and name != "kind":
             raise BadInput(f"{name}: leave it out, or say what it is", field=name)
     changes = CaseChanges(version=body.version, values=values)
-    detail, published = await service.edit(number, changes, actor=who.name, allowed=_may_write)
+    detail, published = await service.edit(
+        number, changes, actor=who.name, allowed=_may_write, meant=_meant
+    )
     for change in published:
         broadcast.publish(change)
     await _note(citizens, detail)
@@ -240,6 +241,12 @@ def _may_write(confidential: bool, names: Collection[str]) -> None:
         raise citizen_hidden("change the citizen or the confidence of a confidential case")
     if NUMBER_FIELDS & set(names) and not may(Permission.NUMBER_SEE):
         raise citizen_hidden("change a citizen's number")
+
+
+def _meant(confidential: bool, before: str, text: str) -> str:
+    """Stars that a screen sends back stand for the digits that it was not shown."""
+    hidden = confidential and not may(Permission.CASE_CONFIDENTIAL)
+    return restore_numbers(before, text) if hidden or not may(Permission.NUMBER_SEE) else text
 
 
 async def _note(citizens: Citizens, detail: CaseDetail) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -12,11 +12,10 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
-    model_validator,
 )
 
 from callcenter.casework.domain.cases import CaseKind, CaseSource, CaseStatus, CaseValidity
-from callcenter.people.citizens import AboutCitizen, shown_party
+from callcenter.people.citizens import AboutCitizen
 from callcenter.platform.texts import no_nul
 from callcenter.telephony.domain.ledger import EndedBy, Outcome
 
@@ -185,14 +184,6 @@ class CaseDetailOut(CaseOut):
     recordings: list[MediaOfCase]
     voice_message: MediaOfCase | None
     events: list[CaseEventOut] = Field(description="The first 500, oldest first.")
-
-    @model_validator(mode="after")
-    def _call_as_allowed(self) -> Self:
-        if self.call is not None:
-            for name in ("seat", "first_seat"):
-                shown = shown_party(getattr(self.call, name), confidential=self.confidential)
-                setattr(self.call, name, shown)
-        return self
 
 
 class CasePatch(BaseModel):

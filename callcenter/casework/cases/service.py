@@ -222,13 +222,15 @@ class CaseService:
         *,
         actor: str,
         allowed: Callable[[bool, Collection[str]], None] = lambda _confidential, _names: None,
+        meant: Callable[[bool, str, str], str] = lambda _confidential, _before, text: text,
     ) -> tuple[CaseDetail, Sequence[Change]]:
         """Write what `actor` changed, if nobody saved since `changes.version`.
 
         Old and new values go into the history. Values that are so already change nothing and
         move no version. `allowed` is told whether the case is confidential and which fields are
-        to be written, and raises if that may not be. Errors: `NotFound` ``case_not_found``;
-        `VersionConflict` with the present version.
+        to be written, and raises if that may not be. `meant` is given the text that is there and
+        the one that was sent by somebody who may have seen it masked, and says what he means.
+        Errors: `NotFound` ``case_not_found``; `VersionConflict` with the present version.
         """
         published: list[Change] = []
         async with self._database.writing() as session:
@@ -236,9 +238,15 @@ class CaseService:
             allowed(case.confidential, changes.values.keys())
             if case.version != changes.version:
                 raise _changed_meanwhile(case)
+            wanted = {
+                name: meant(case.confidential, getattr(case, name), value)
+                if type(value) is str and type(getattr(case, name)) is str
+                else value
+                for name, value in changes.values.items()
+            }
             differences = {
                 name: {"from": getattr(case, name), "to": value}
-                for name, value in changes.values.items()
+                for name, value in wanted.items()
                 if getattr(case, name) != value
             }
             if differences:

@@ -7,21 +7,32 @@ to call one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
-STAR = "*"
-_HIDDEN_MIN = 4
-_HEAD_MAX = 3
-_TAIL_MAX = 4
-_LONG_DIGITS = re.compile(r"\+?[0-9*][0-9*\- ]{5,}[0-9*]")
-"""Seven digits or more, as people and exchanges group them: the shortest number of a line."""
+from callcenter.platform.domain.numbers_in_text import (
+    STAR,
+    mask_digits,
+    mask_numbers,
+    shown_of,
+)
 
 NUMBER_FIELDS = frozenset({"caller_number", "contact_number"})
 """Fields, of answers and of a case's history, that hold a citizen's number."""
 NAME_FIELDS = frozenset({"caller_name", "citizen_name", "address"})
 """Those that say in other ways who the citizen is."""
+
+MACHINE_FIELDS = frozenset(
+    {
+        # Who somebody is to the machine, and what must come back letter by letter.
+        "token", "csrf_token", "password", "secret", "ha1", "next", "epoch", "sha256",
+        "uri", "servers", "ice_servers", "realm",
+        # Places of files and of their parts.
+        "path", "audio", "gaps",
+    }
+)  # fmt: skip
+"""Fields that hold what we made ourselves and no word of anybody's. Identifiers of calls, moments
+and checksums need not be here: they are known by their form, whatever field they stand in."""
 
 PARTY_FIELDS = frozenset({"seat", "first_seat", "from_seat", "target"})
 """Those that name a seat or, of a call to the telephone network, the number that was reached: a
@@ -31,31 +42,36 @@ citizen's, or some official's mobile phone."""
 def mask_number(number: str) -> str:
     """`number` with its middle hidden; short ones wholly. The empty one stays empty."""
     plus, digits = ("+", number[1:]) if number.startswith("+") else ("", number)
-    shown = min(max(len(digits) - _HIDDEN_MIN, 0), _HEAD_MAX + _TAIL_MAX)
-    tail = min((shown + 1) // 2, _TAIL_MAX)
-    head = shown - tail
+    head, tail = shown_of(len(digits))
     hidden = STAR * (len(digits) - head - tail)
     return plus + digits[:head] + hidden + (digits[-tail:] if tail else "")
 
 
 def mask_text(text: str) -> str:
     """`text` with every number in it masked: some exchanges write the number into the name."""
-    return _LONG_DIGITS.sub(lambda found: mask_number(found.group()), text)
+    return mask_digits(text)
 
 
 def mask_field(name: str, value: str) -> str:
-    """What somebody who may not see whole numbers sees of the field `name`."""
+    """What somebody who may not see whole numbers sees of the field `name`; of any other field it
+    is its text, with the numbers in it masked."""
+    if name in MACHINE_FIELDS:
+        return value
     if name in NUMBER_FIELDS:
-        return mask_number(value)
-    return mask_text(value) if name == "caller_name" or name in PARTY_FIELDS else value
+        return mask_text(mask_number(value))
+    if name == "caller_name" or name in PARTY_FIELDS:
+        return mask_text(value)
+    return mask_numbers(value)
 
 
 def hide_field(name: str, value: str) -> str:
     """What is left of the field `name` when nobody may know who the citizen is: nothing, or the
-    seat."""
+    seat; of any other text what is no number."""
     if name in PARTY_FIELDS:
         return value if is_extension(value) else ""
-    return "" if name in NUMBER_FIELDS or name in NAME_FIELDS else value
+    if name in NUMBER_FIELDS or name in NAME_FIELDS:
+        return ""
+    return mask_field(name, value)
 
 
 def is_extension(party: str) -> bool:
@@ -63,12 +79,12 @@ def is_extension(party: str) -> bool:
     return mask_text(party) == party
 
 
-_FIELDS = NUMBER_FIELDS | NAME_FIELDS | PARTY_FIELDS
+_FIELDS = NUMBER_FIELDS | NAME_FIELDS | PARTY_FIELDS | MACHINE_FIELDS
 
 
 def map_citizen_fields(data: Any, change: Callable[[str, str], str], name: str = "") -> Any:
-    """`data` (JSON values) with `change(field, text)` in the place of each text that stands, at
-    any depth, below a citizen's field."""
+    """`data` (JSON values) with `change(field, text)` in the place of each text. The field is the
+    nearest one of a citizen, or of a machine, that the text stands in at any depth; else ''."""
     if isinstance(data, dict):
         return {
             key: map_citizen_fields(value, change, key if key in _FIELDS else name)
@@ -76,4 +92,4 @@ def map_citizen_fields(data: Any, change: Callable[[str, str], str], name: str =
         }
     if isinstance(data, list):
         return [map_citizen_fields(value, change, name) for value in data]
-    return change(name, data) if name and isinstance(data, str) else data
+    return change(name, data) if isinstance(data, str) else data

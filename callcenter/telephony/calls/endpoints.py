@@ -108,9 +108,7 @@ async def list_calls(
     if caller is not None and citizens.hide_confidential:
         shown = [call for call in shown if call.id not in secret]
     items = [_call(call, call.id in secret) for call in shown]
-    await citizens.was_listed(
-        "call.listed", number=caller, cursor=cursor, ids=[call.id for call in items]
-    )
+    await citizens.was_searched("call.listed", number=caller, found=len(items))
     return Page[CallOut](items=items, next=following)
 
 

@@ -7,7 +7,6 @@ from typing import Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from callcenter.people.citizens import AboutCitizen, shown_number, shown_party
-from callcenter.people.domain.masking import PARTY_FIELDS
 from callcenter.telephony.domain.ledger import (
     Direction,
     EndedBy,
@@ -239,11 +238,3 @@ class CallDetailOut(CallOut):
     recordings: list[RecordingOfCall]
     voice_messages: list[MessageOfCall]
     ratings: list[RatingOut]
-
-    @model_validator(mode="after")
-    def _parties_as_allowed(self) -> Self:
-        for part in (*self.rings, *self.talks, *self.transfers, *self.ratings):
-            for name in PARTY_FIELDS & type(part).model_fields.keys():
-                shown = shown_party(getattr(part, name), confidential=self.confidential)
-                setattr(part, name, shown)
-        return self

@@ -93,9 +93,6 @@ async def list_recordings(
     items = [
         _recording(media, calls.get(media.call_id), media.call_id in secret) for media in shown
     ]
-    await citizens.was_listed(
-        "recording.listed", number=None, cursor=cursor, ids=[media.id for media in shown]
-    )
     return Page[RecordingOut](items=items, next=following)
 
 

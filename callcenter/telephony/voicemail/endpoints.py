@@ -73,9 +73,6 @@ async def list_voice_messages(
         following = encode_cursor(page.next[0].isoformat(), page.next[1])
     secret = await citizens.confidential({message.media.call_id for message in page.items})
     items = [_message(message, message.media.call_id in secret) for message in page.items]
-    await citizens.was_listed(
-        "voice_message.listed", number=None, cursor=cursor, ids=[item.id for item in items]
-    )
     return Page[VoiceMessageOut](items=items, next=following)
 
 

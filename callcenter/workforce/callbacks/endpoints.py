@@ -109,12 +109,7 @@ async def list_tasks(
     if len(found) > limit:
         last = found[limit - 1]
         after = encode_cursor(last.last_missed_at.isoformat(), last.id)
-    await citizens.was_listed(
-        "callback.list",
-        number=number,
-        cursor=cursor,
-        ids=[f"callback:{task.id}" for task in found[:limit]],
-    )
+    await citizens.was_searched("callback.list", number=number, found=len(found[:limit]))
     return Page(items=[TaskOut.of(task) for task in found[:limit]], next=after)
 
 

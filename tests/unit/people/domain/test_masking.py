@@ -73,7 +73,7 @@ def test_every_depth_of_a_history_is_reached() -> None:
     }
     masked = map_citizen_fields(data, mask_field)
     assert masked["changes"]["contact_number"] == {"from": "138****8000", "to": "021****4567"}
-    assert masked["changes"]["title"] == data["changes"]["title"]  # type: ignore[index]
+    assert masked["changes"]["title"] == {"from": "138****8000", "to": "x"}
     assert masked["list"] == [{"citizen_name": "王女士"}]
     hidden = map_citizen_fields(data, hide_field)
     assert hidden["changes"]["contact_number"] == {"from": "", "to": ""}

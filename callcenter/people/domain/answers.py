@@ -1,0 +1,141 @@
+"""Numbers in an answer that is about to leave: hidden, or told of.
+
+An answer is JSON, lines of text, a calendar or a stream of events. Every text in it is read, in
+whatever field it stands; only what machines made for machines (`masking.MACHINE_FIELDS`) is left
+alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any
+
+from callcenter.people.domain.masking import MACHINE_FIELDS, map_citizen_fields, mask_field
+from callcenter.platform.domain.numbers_in_text import STAR, find_numbers, mask_numbers
+
+Shown = frozenset[tuple[str, str]]
+"""Whole numbers: what each belongs to (``case:20261124-00017``; '' if nothing says it), and its
+digits."""
+
+_CASE = re.compile(r"[0-9]{8}-[0-9]{5,11}")
+_CALL = re.compile(r"[a-z0-9_]{1,16}:[A-Za-z0-9_-]{0,40}[0-9]{1,15}\.[0-9]{1,15}")
+_PART = re.compile(rf"({_CALL.pattern})/([a-z]+)[0-9]+")
+_PARTS = {"rec": "recording", "vm": "voice_message"}
+_FREE = re.compile(
+    r"^(?:SUMMARY|DESCRIPTION|LOCATION|COMMENT|CONTACT|X-WR-[A-Z]+)[;:].*(?:\r?\n[ \t].*)*",
+    re.MULTILINE,
+)
+"""Properties of a calendar that hold somebody's words (RFC 5545); the others are a machine's."""
+
+
+class Form(Enum):
+    """How an answer is written, by its media type."""
+
+    JSON = "application/json"
+    CSV = "text/csv"
+    TEXT = "text/plain"
+    CALENDAR = "text/calendar"
+    EVENTS = "text/event-stream"
+
+
+def form_of(content_type: str) -> Form | None:
+    """None: no text of ours, such as sound."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    return next((form for form in Form if form.value == media_type), None)
+
+
+def masked_answer(body: bytes, form: Form) -> bytes:
+    """`body` without a whole number."""
+    text = _text(body)
+    match form:
+        case Form.JSON:
+            return _masked_json(text).encode("utf-8", "surrogatepass")
+        case Form.EVENTS:
+            lines = (_event_line(line, _masked_json) for line in text.split("\n"))
+            return "\n".join(lines).encode("utf-8", "surrogatepass")
+        case Form.CALENDAR:
+            return _FREE.sub(lambda one: mask_numbers(one[0]), text).encode()
+        case _:
+            lines = (mask_numbers(line) for line in text.split("\n"))
+            return "\n".join(lines).encode("utf-8", "surrogatepass")
+
+
+def numbers_shown(body: bytes, form: Form, area: str) -> Shown:
+    """The whole numbers in `body`; `area` is what things with a plain number for an id are called
+    there (``callback``)."""
+    text = _text(body)
+    if form is Form.JSON:
+        return frozenset(_in_json(text, area))
+    if form is Form.EVENTS:
+        data = (line[5:] for line in text.split("\n") if line.startswith("data:"))
+        return frozenset(pair for one in data for pair in _in_json(one, area))
+    if form is Form.CALENDAR:
+        text = "\n".join(_FREE.findall(text))
+    return frozenset(("", one) for line in text.split("\n") for one in _whole(line))
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "surrogatepass")
+
+
+def _event_line(line: str, change: Callable[[str], str]) -> str:
+    return f"data: {change(line[5:])}" if line.startswith("data:") else line
+
+
+def _masked_json(text: str) -> str:
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return mask_numbers(text)
+    return json.dumps(
+        map_citizen_fields(data, mask_field), ensure_ascii=False, separators=(",", ":")
+    )
+
+
+def _in_json(text: str, area: str) -> Iterator[tuple[str, str]]:
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return ((("", one)) for one in _whole(text))
+    return _walk(data, "", area)
+
+
+def _walk(data: Any, owner: str, area: str) -> Iterator[tuple[str, str]]:
+    if isinstance(data, dict):
+        owner = _owner(data, area) or owner
+        for key, value in data.items():
+            if key not in MACHINE_FIELDS:
+                of = f"call:{key}" if _CALL.fullmatch(key) else owner
+                yield from _walk(value, of, area)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _walk(value, owner, area)
+    elif isinstance(data, str) and len(data) > 6:
+        for one in _whole(data):
+            yield owner, one
+
+
+def _owner(data: dict[str, Any], area: str) -> str:
+    """What the object `data` tells of."""
+    for name in ("number", "case_number"):
+        number = data.get(name)
+        if isinstance(number, str) and _CASE.fullmatch(number):
+            return f"case:{number}"
+    for name in ("id", "call_id", "key"):
+        value = data.get(name)
+        if isinstance(value, str):
+            if _CALL.fullmatch(value):
+                return f"call:{value}"
+            part = _PART.fullmatch(value)
+            if part and part[2] in _PARTS:
+                return f"{_PARTS[part[2]]}:{value}"
+        elif name == "id" and isinstance(value, int) and area:
+            return f"{area}:{value}"
+    return ""
+
+
+def _whole(text: str) -> Iterator[str]:
+    return (one.digits for one in find_numbers(text) if STAR not in one.digits)
