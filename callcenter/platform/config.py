@@ -257,6 +257,12 @@ class Settings(BaseSettings):
         " same for one as for twenty. An answer is not kept waiting.",
     )
     journal_batch_rows: int = Field(4000, ge=1, le=100000, description="Rows per transaction.")
+    pbx_log_rotate_mib: int = Field(
+        64,
+        ge=1,
+        le=4096,
+        description="Of queue_log and the CDR file: weeks of calls.",
+    )
     journal_rotate_mib: int = Field(256, ge=1, le=4096, description="~1 million rows a file.")
     journal_keep_days: int = Field(400, ge=1, description="A year's ledger can be rebuilt.")
 

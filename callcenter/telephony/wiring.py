@@ -34,6 +34,7 @@ from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig
 from callcenter.telephony.pbx.announcer import Announcer
 from callcenter.telephony.pbx.ari import AriClient
 from callcenter.telephony.pbx.live import LiveFloor
+from callcenter.telephony.pbx.old_logs import OldLogs
 from callcenter.telephony.pbx.reconciler import Reconciler
 from callcenter.telephony.pbx.registrations import Registrations
 from callcenter.telephony.pbx.room_watch import RoomWatch
@@ -180,6 +181,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         Task("registrations", registrations.run),
         Task("announcer", announcer.run),
         Task("strangers", strangers.run),
+        Task("old-logs", OldLogs(link, settings).run),
         Task("turns", Turns(link, live).run),
         Task("media", worker.run),
         Task("retention", retention.run),

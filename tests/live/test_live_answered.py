@@ -6,8 +6,11 @@ import asyncio
 
 import pytest
 
+from callcenter.platform.secrets import load_secrets
 from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import SEAT_HZ
+from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig, LinkState
+from callcenter.telephony.pbx.old_logs import OldLogs, with_old
 from tests.live.live_stories import HOTLINE, Stories, assert_not_silent
 from tests.live.live_system import new_number
 from tests.live.live_told import told_about
@@ -219,3 +222,27 @@ async def test_no_caller_number_breaks_a_call_or_the_books(stories: Stories, cal
     assert told.call.outcome == "answered"
     assert told.seats == [seat.user]
     assert len(told.cases) == 1
+
+
+async def test_the_pbxs_logs_are_put_aside_under_calls(stories: Stories) -> None:
+    """And the books, which are compared after each test, balance over the seam."""
+    system = stories.system
+    settings = system.settings
+    seat = await stories.seat()
+    _citizen, out = await stories.dial()
+    taken = await seat.next_call(10)
+    await taken.answer()
+    await stories.speak(out, taken)
+    link = AmiLink(LinkConfig.of(settings, load_secrets(settings.secrets_file).ami_password))
+    running = asyncio.create_task(link.run())
+    try:
+        await link.wait_for(LinkState.UP)
+        await OldLogs(link, settings).look(1)
+    finally:
+        running.cancel()
+    await out.hang_up()
+    await taken.ended()
+    await system.settle()
+    old, current = with_old(settings.queue_log_file)
+    assert "|CONNECT|" in old.read_text(encoding="utf-8")
+    assert "|COMPLETECALLER|" in current.read_text(encoding="utf-8")

@@ -48,6 +48,19 @@ class AclReload(Action[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class LoggerReload(Action[None]):
+    """Read logger.conf again; queue_log is closed, and opened by its name at the next line."""
+
+    name = "Reload"
+
+    def headers(self) -> dict[str, str]:
+        return {"Module": "logger"}
+
+    def result(self, answer: Answer) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class QueueCallers(Action[dict[str, int]]):
     """How many callers wait in each queue that the PBX has."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from callcenter.casework.cases.models import Case
+from callcenter.casework.cases.models import Case, CaseEvent
 from callcenter.casework.cases.service import CaseService
 from callcenter.insight.audit.compare import Kind
 from callcenter.insight.audit.service import make_audit
@@ -105,6 +105,7 @@ async def test_a_talk_that_the_ledger_lost(books: Books) -> None:
 
 async def test_an_answered_call_without_its_case(books: Books) -> None:
     async with books.database.writing() as session:
+        await session.execute(delete(CaseEvent))
         await session.execute(delete(Case))
     assert await books.kinds() == [Kind.CASE_MISSING]
 
