@@ -5,6 +5,9 @@ process reads them all. So a disk that is full, slow or gone stops this process 
 killed at any moment, and the next one goes on reading where it was.
 
 - A log is rotated at `LOG_BYTES`; `LOG_BACKUPS` older ones are kept.
+- Whole lines are written, and no telephone number stands in them in clear: whoever wrote it, the
+  PBX, a library, a traceback with its parameters. Logs go to people who may see no citizen's
+  number.
 - Below the floor for logs, and when the disk refuses, what is said is read and dropped, so that the
   newest words are there once there is room; how much was dropped is said then.
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import sys
@@ -20,6 +24,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from callcenter.platform.domain.numbers_in_text import mask_numbers
 from callcenter.platform.private import keep_private
 from callcenter.platform.room.disks import free_of
 from callcenter.platform.room.plan import read_plan
@@ -33,6 +38,12 @@ LOOK_SECONDS = 1.0
 """Between two looks at the disk, and between two tries at one that refused."""
 READ_BYTES = 65536
 """What a pipe holds."""
+LINE_BYTES = 16384
+"""A line that is longer is written in pieces."""
+
+
+_STAMP = re.compile(r"\[?[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}[.,][0-9]{3}\]?(?: \w+\[[0-9]+\])?")
+"""What nearly every line begins with; it need not be looked at."""
 
 
 class Log:
@@ -88,6 +99,39 @@ class Log:
         os.replace(self._path, f"{self._path}.1")
 
 
+class Lines:
+    """Makes whole lines of what one program says, with every number masked."""
+
+    def __init__(self) -> None:
+        self._begun = b""
+
+    def take(self, data: bytes) -> bytes:
+        """The lines that are whole with `data`."""
+        whole, newline, begun = (self._begun + data).rpartition(b"\n")
+        self._begun = begun
+        if len(begun) > LINE_BYTES:
+            whole, newline = whole + newline + begun, b""
+            self._begun = b""
+        return masked(whole) + newline
+
+    def rest(self) -> bytes:
+        """What has been begun and is not whole: for when nothing more comes."""
+        begun, self._begun = self._begun, b""
+        return masked(begun)
+
+
+def masked(data: bytes) -> bytes:
+    """`data` with the digits hidden of what is a telephone number in it."""
+    text = data.decode("utf-8", "surrogateescape")
+    return "\n".join(map(_masked_line, text.split("\n"))).encode("utf-8", "surrogateescape")
+
+
+def _masked_line(line: str) -> str:
+    begun = _STAMP.match(line)
+    at = begun.end() if begun else 0
+    return line[:at] + mask_numbers(line[at:])
+
+
 class Pump:
     """All logs of one instance."""
 
@@ -101,6 +145,7 @@ class Pump:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._logs = {pipe: Log(folder / f"{name}.log") for name, pipe in pipes.items()}
+        self._lines = {pipe: Lines() for pipe in self._logs}
         self._folder = folder
         self._floors = floors
         self._free = free
@@ -113,11 +158,19 @@ class Pump:
 
     def step(self, seconds: float) -> None:
         """Take what was said within `seconds`."""
-        for pipe, _event in self._poll.poll(seconds * 1000):
+        ready = self._poll.poll(seconds * 1000)
+        for pipe, _event in ready:
             try:
                 data = os.read(pipe, READ_BYTES)
             except BlockingIOError:
                 continue
+            self._write(pipe, self._lines[pipe].take(data))
+        if not ready:
+            for pipe, lines in self._lines.items():
+                self._write(pipe, lines.rest())
+
+    def _write(self, pipe: int, data: bytes) -> None:
+        if data:
             now = self._clock()
             self._logs[pipe].take(data, kept=self._are_kept(now), now=now)
 
@@ -141,6 +194,7 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(number, lambda got, _frame: over.append(got))
     while not over:
         pump.step(LOOK_SECONDS)
+    pump.step(0)
     pump.step(0)
     return 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from callcenter.platform.room.rules import Floors, Free
 from callcenter.setup.keeper import open_pipe
-from callcenter.setup.log_pump import Log, Pump
+from callcenter.setup.log_pump import Log, Pump, masked
 
 FLOORS = Floors(no_new=400, none=300, logs=200, reserve=100)
 
@@ -66,3 +66,31 @@ def test_a_log_is_rotated_and_no_more_are_kept_than_said(tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.log", "x.log.1", "x.log.2"]
     assert (tmp_path / "x.log").read_bytes() == b"line 5\n\n"
     assert (tmp_path / "x.log.1").read_bytes() == b"line 4\n\n"
+
+
+def test_no_number_stands_in_a_log_in_clear(tmp_path: Path) -> None:
+    """Whoever says it, and however the pipe cuts it; what is no number stays to be read."""
+    pipe = open_pipe(tmp_path / "said")
+    pump = Pump({"agi": pipe}, tmp_path, FLOORS, free=lambda _place: Free(10**9))
+    moment = b"2026-11-27 18:35:48,339 INFO callcenter.server: "
+    plain = b"call pbx1:1795407499.12 case 20261127-00017 at 192.0.2.7:5060 took 12.5 ms"
+    said = [
+        moment + b"from 138-0013-8000\n",
+        b"[parameters: ('13800138000', 1)]\n",
+        b"NOTICE[123]: Call from '8001' to extension '02166660001' rejected\n",
+        moment + plain + b"\n",
+    ]
+    whole = b"".join(said) + b"no end 13900139000"
+    for start in range(0, len(whole), 7):
+        os.write(pipe, whole[start : start + 7])
+        pump.step(5)
+    pump.step(0)
+    written = (tmp_path / "agi.log").read_bytes()
+    for digits in (b"0013-8000", b"13800138000", b"02166660001", b"13900139000"):
+        assert digits not in written
+    assert moment + plain in written
+    assert written.count(b"\n") == len(said)
+
+
+def test_what_is_no_text_is_written_as_it_is(tmp_path: Path) -> None:
+    assert masked(b"\xff\xfe 1 \x80") == b"\xff\xfe 1 \x80"
