@@ -11,7 +11,10 @@ import time
 
 from agi.stats import AgiStats, parse_stats, stats_file
 from callcenter.platform.config import Settings
+from callcenter.platform.errors import SetupError
+from callcenter.platform.secrets import load_secrets
 
+_GET_SECRET = b"GET VARIABLE CC_AGI_SECRET\n"
 _SET = re.compile(rb'SET VARIABLE ([A-Z0-9_]+) "((?:[^"\\]|\\.)*)"\n')
 
 
@@ -56,7 +59,12 @@ def request_bytes(
 
 
 async def ask(
-    port: int, question: str, *args: str, caller: str = "unknown", uniqueid: str = "1795407499.0"
+    port: int,
+    question: str,
+    *args: str,
+    caller: str = "unknown",
+    uniqueid: str = "1795407499.0",
+    secret: str = "",
 ) -> dict[str, str]:
     """Ask as a call from `caller` would; the variables of a complete answer.
 
@@ -71,6 +79,9 @@ async def ask(
     try:
         writer.write(request_bytes(question, *args, caller=caller, uniqueid=uniqueid, port=port))
         while line := await reader.readline():
+            if line == _GET_SECRET:
+                writer.write(f"200 result=1 ({secret})\n".encode())
+                continue
             match = _SET.fullmatch(line)
             if match is None:
                 raise AgiUnanswered(f"unexpected: {line!r}")
@@ -88,13 +99,18 @@ async def ask(
 async def probe_agi(settings: Settings) -> float:
     """One `ping`, as a call would ask it: the round trip in seconds.
 
-    `AgiUnanswered` if there is no answer within the deadline and the time to connect.
+    `AgiUnanswered` if there is no answer within the deadline and the time to connect, or the
+    secret cannot be read.
     """
+    try:
+        secret = (await asyncio.to_thread(load_secrets, settings.secrets_file)).agi_secret
+    except SetupError as error:
+        raise AgiUnanswered(error.message) from error
     limit = settings.agi_deadline_ms / 1000 + settings.agi_header_seconds
     begun = time.perf_counter()
     try:
         async with asyncio.timeout(limit):
-            await ask(settings.agi_port, "ping")
+            await ask(settings.agi_port, "ping", secret=secret)
     except TimeoutError as error:
         raise AgiUnanswered(f"no answer within {limit:.1f} s") from error
     return time.perf_counter() - begun

@@ -25,6 +25,7 @@ from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings, load_settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import SetupError
+from callcenter.platform.secrets import load_secrets
 from callcenter.telephony.blocklist.service import BlocklistService
 from callcenter.telephony.calls.recent import RecentCalls
 from callcenter.telephony.queues.service import QueueService
@@ -80,7 +81,7 @@ async def warm(questions: Mapping[str, Question]) -> None:
             return
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, secret: str) -> int:
     """Answer until SIGTERM or SIGINT; the exit code."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -91,7 +92,7 @@ async def serve(settings: Settings) -> int:
     database = open_database(settings)
     stats = Stats(utc_now(), restarts)
     questions = make_questions(settings, database, utc_now)
-    server = AgiServer(settings, questions, stats)
+    server = AgiServer(settings, questions, stats, secret)
     await warm(questions)
     try:
         await server.start()
@@ -157,7 +158,8 @@ def main() -> int:
     _die_with_parent()
     try:
         settings = load_settings()
+        secret = load_secrets(settings.secrets_file).agi_secret
     except SetupError as error:
         sys.stdout.write(f"agi: {error.message}\n")
         return watchdog.EXIT_BAD_SETTING
-    return uvloop.run(serve(settings))
+    return uvloop.run(serve(settings, secret))

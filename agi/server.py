@@ -9,6 +9,8 @@ Policy:
 - Variables are set one after the other, each after Asterisk's reply to the one before, and
   ``CC_ANSWER=ok`` last: a half answer is no answer. (Asterisk stalls on commands sent ahead:
   docs/decisions/0003-agi-answers.md.)
+- Whoever asks is asked first: only the dialplan knows the secret (a global variable of its own,
+  never an argument, so it stands in no log). Who does not is told nothing, and counted.
 - Above the cap of connections, new ones are closed at once. An answer that goes on working after
   its deadline still counts: a stuck database cannot pile up tasks.
 """
@@ -16,7 +18,9 @@ Policy:
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Coroutine, Mapping
@@ -34,6 +38,10 @@ STOP_SECONDS = 1.0
 """What running answers get at a stop; then they are closed and the dialplan's default applies."""
 
 
+GET_SECRET = b"GET VARIABLE CC_AGI_SECRET\n"
+_SECRET_REPLY = re.compile(r"result=1 \((.*)\)")
+
+
 class Question(Protocol):
     """One question of the dialplan's."""
 
@@ -49,6 +57,8 @@ class Loss(StrEnum):
     HEADER_LATE = "header_late"
     BAD_REQUEST = "bad_request"
     UNKNOWN_QUESTION = "unknown_question"
+    STRANGER = "stranger"
+    """Who asked is not our dialplan."""
     DEADLINE = "deadline"
     FAILED = "failed"
     """The question raised; the log says what."""
@@ -63,7 +73,15 @@ class Loss(StrEnum):
 class AgiServer:
     """Serves `questions` on the loopback address until stopped."""
 
-    def __init__(self, settings: Settings, questions: Mapping[str, Question], stats: Stats) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        questions: Mapping[str, Question],
+        stats: Stats,
+        secret: str | None = None,
+    ) -> None:
+        """`secret` is what the dialplan has to know; None: nobody is asked, for tests alone."""
+        self.secret = secret
         self.settings = settings
         self.questions = questions
         self.stats = stats
@@ -124,6 +142,7 @@ class Session(asyncio.Protocol):
         "_commands",
         "_loop",
         "_over",
+        "_proven",
         "_reader",
         "_request",
         "_requested_at",
@@ -147,6 +166,7 @@ class Session(asyncio.Protocol):
         self._requested_at = 0.0
         self._commands: deque[bytes] = deque()
         self._over = False
+        self._proven = server.secret is None
 
     # -- asyncio's side ---------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -173,7 +193,7 @@ class Session(asyncio.Protocol):
                 return
             match event:
                 case Request():
-                    self._ask(event)
+                    self._greet(event)
                 case Reply():
                     self._next(event)
                 case HungUp():
@@ -210,9 +230,27 @@ class Session(asyncio.Protocol):
         self._say(Loss.BAD_REQUEST, error.fault)
         self.lose(Loss.BAD_REQUEST)
 
-    def _ask(self, request: Request) -> None:
+    def _greet(self, request: Request) -> None:
         self._request = request
         self._requested_at = time.perf_counter()
+        if self._proven:
+            self._ask(request)
+        elif self._transport is not None:
+            # The header's timer goes on: the secret belongs to it.
+            self._reader.expect_reply()
+            self._transport.write(GET_SECRET)
+
+    def _prove(self, reply: Reply, request: Request) -> None:
+        said = _SECRET_REPLY.fullmatch(reply.text) if reply.success else None
+        wanted = (self._server.secret or "").encode()
+        if said is None or not hmac.compare_digest(said[1].encode(), wanted):
+            self._say(Loss.STRANGER, "who asks does not know the secret")
+            self.lose(Loss.STRANGER)
+            return
+        self._proven = True
+        self._ask(request)
+
+    def _ask(self, request: Request) -> None:
         self._stop_timer()
         question = self._server.questions.get(request.question)
         if question is None:
@@ -250,7 +288,9 @@ class Session(asyncio.Protocol):
             self._transport.write(self._commands.popleft())
 
     def _next(self, reply: Reply) -> None:
-        if not reply.success:
+        if not self._proven and self._request is not None:
+            self._prove(reply, self._request)
+        elif not reply.success:
             self._say(Loss.PBX_ERROR, f"{self._name}: {reply.code} {reply.text[:100]!a}")
             self.lose(Loss.PBX_ERROR)
         elif self._commands:

@@ -89,7 +89,7 @@ class AgiStats:
     accepted: int
     answers: dict[str, int]
     lost: dict[str, int]
-    """By reason: refused, header_late, bad_request, unknown_question, deadline, failed,
+    """By reason: refused, stranger, header_late, bad_request, unknown_question, deadline, failed,
     pbx_error, hung_up, gone, stopped."""
     bad_requests: dict[str, int]
     latency_buckets: tuple[tuple[float, int], ...]

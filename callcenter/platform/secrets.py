@@ -19,6 +19,8 @@ class Secrets:
     ari_password: str
     supervisor_password: str
     admin_password: str
+    agi_secret: str
+    """By which the AGI server knows that it is the PBX's dialplan that asks."""
 
     @staticmethod
     def make() -> Secrets:
@@ -51,7 +53,7 @@ def load_secrets(path: Path) -> Secrets:
         raise SetupError(
             f"{path} cannot be read ({error.strerror}); run `callcenter setup`"
         ) from error
-    values = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    values = _values(lines)
     try:
         return Secrets(**{field.name: values[field.name.upper()] for field in fields(Secrets)})
     except KeyError as error:
@@ -60,11 +62,27 @@ def load_secrets(path: Path) -> Secrets:
         ) from error
 
 
+_NEW = ("AGI_SECRET",)
+"""Which came after the first release."""
+
+
 def ensure_secrets(path: Path) -> Secrets:
-    """The secrets in `path`, made if the file does not exist."""
+    """The secrets in `path`, made if the file does not exist, or has not one of a newer release."""
+    lines: list[str] = []
     if path.exists():
+        with suppress(OSError):  # `load_secrets` says why
+            lines = path.read_text(encoding="utf-8").splitlines()
+            # One that this release brings is made; one of an older file is never made anew.
+            missing = [name for name in _NEW if name not in _values(lines)]
+            if lines and missing:
+                lines += [f"{name}={secrets.token_urlsafe(16)}" for name in missing]
+                write_private(path, "\n".join(lines) + "\n")
         return load_secrets(path)
     made = Secrets.make()
     lines = [f"{field.name.upper()}={getattr(made, field.name)}" for field in fields(Secrets)]
     write_private(path, "\n".join(lines) + "\n")
     return made
+
+
+def _values(lines: list[str]) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))

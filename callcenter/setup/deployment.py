@@ -106,6 +106,7 @@ def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[
             "CC_OUTBOUND": _outbound_regex(settings),
             "CC_TRUNK_HOST": settings.trunk_host,
             "CC_AGI_PORT": settings.agi_port,
+            "CC_AGI_SECRET": secrets.agi_secret,
             "CC_RECORDING_NOTICE": _flag(settings.recording_notice),
             "CC_MENU": _flag(settings.menu),
             "CC_RATING_ON": _flag(settings.rating),

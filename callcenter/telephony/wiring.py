@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.people.access.actor import Actor
 from callcenter.people.voices import SecretCalls, Voices
 from callcenter.platform.broadcast import Change
+from callcenter.platform.clock import utc_now
 from callcenter.platform.health import Check
 from callcenter.platform.port import Port
 from callcenter.platform.wiring import Platform, Routers, Task
@@ -22,6 +24,7 @@ from callcenter.telephony.calls.listener import Audience
 from callcenter.telephony.calls.service import CallService
 from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.domain.media import MediaStatus
+from callcenter.telephony.domain.route_default import OpenHours
 from callcenter.telephony.domain.seating import DesiredMember
 from callcenter.telephony.health import (
     agi_health,
@@ -38,6 +41,7 @@ from callcenter.telephony.pbx.old_logs import OldLogs
 from callcenter.telephony.pbx.reconciler import Reconciler
 from callcenter.telephony.pbx.registrations import Registrations
 from callcenter.telephony.pbx.room_watch import RoomWatch
+from callcenter.telephony.pbx.route_facts import RouteFacts
 from callcenter.telephony.pbx.stranger_watch import StrangerWatch
 from callcenter.telephony.pbx.switch import PbxSwitch
 from callcenter.telephony.pbx.turns import Turns
@@ -72,6 +76,8 @@ ROUTERS = Routers(
 
 Members = Callable[[], Awaitable[Sequence[DesiredMember]]]
 """What the queues should have for members: the agents fill it."""
+Hours = Callable[[], Awaitable[OpenHours]]
+"""When the line is open: the opening calendar fills it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,7 @@ class Telephony:
     reconciler: Reconciler
     audience: Audience
     members: Port[Members]
+    hours: Port[Hours]
     sitting: Port[Sitting]
     note_media: Port[NoteMedia]
     confidential: Port[SecretCalls]
@@ -102,6 +109,7 @@ def wire_telephony(platform: Platform) -> Telephony:
     database, settings, shelf = platform.database, platform.settings, platform.shelf
     publish = platform.broadcast.publish
     members: Port[Members] = Port("members of queues")
+    hours: Port[Hours] = Port("opening hours")
     sitting: Port[Sitting] = Port("who sits where")
     confidential: Port[SecretCalls] = Port("confidential calls")
     note_media: Port[NoteMedia] = Port("audio at its case")
@@ -109,12 +117,17 @@ def wire_telephony(platform: Platform) -> Telephony:
     async def wanted_members() -> Sequence[DesiredMember]:
         return await members()()
 
+    async def open_hours() -> OpenHours:
+        return await hours()()
+
     link = AmiLink(LinkConfig.of(settings, platform.secrets.ami_password))
     live = LiveFloor(link)
     ari = AriClient.of(settings, platform.secrets.ari_password)
     platform.stack.push_async_callback(ari.close)
     seats = SeatService(database, settings)
     queues = QueueService(database, settings)
+    blocklist = BlocklistService(database)
+    zone = ZoneInfo(settings.time_zone)
     reconciler = Reconciler(
         link,
         ari,
@@ -122,7 +135,11 @@ def wire_telephony(platform: Platform) -> Telephony:
         settings,
         members=wanted_members,
         queues=queues.pbx,
+        facts=RouteFacts(
+            link, blocklist.standing, open_hours, lambda: utc_now().astimezone(zone).date()
+        ),
     )
+    blocklist.on_change(reconciler.request)
     registrations = Registrations(link)
     registrations.on_change(seats.phones_came)
     seats.on_change(registrations.expect_changes)
@@ -173,7 +190,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         must_hear,
     )
     shelf.put(link, live, calls, media, seats, queues, registrations, transfers, strangers)
-    shelf.put(BlocklistService(database), VoiceMessageService(database, media))
+    shelf.put(blocklist, VoiceMessageService(database, media))
     tasks = (
         Task("journal", reader.run),
         Task("ami-link", link.run),
@@ -208,6 +225,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         reconciler=reconciler,
         audience=audience,
         members=members,
+        hours=hours,
         sitting=sitting,
         note_media=note_media,
         confidential=confidential,

@@ -39,6 +39,7 @@ from callcenter.workforce.live.service import LiveService
 from callcenter.workforce.opening import endpoints as opening_api
 from callcenter.workforce.opening import holiday_endpoints
 from callcenter.workforce.opening.service import OpeningService
+from callcenter.workforce.opening.watch import OpeningWatch
 from callcenter.workforce.opening.workdays import WorkdayService
 from callcenter.workforce.ports import Cases, CasesAbove
 from callcenter.workforce.shifts import endpoints as shifts_api
@@ -96,7 +97,7 @@ def wire_workforce(platform: Platform, people: People, telephony: Telephony) -> 
     """Agents first: shifts, steering and the floor ask them."""
     cases = CasesAbove()
     agents, sitting = _agents(platform, people, telephony)
-    workdays, watch = _shifts(platform, people, telephony, agents)
+    workdays, watches = _shifts(platform, people, telephony, agents)
     hearing = _steering(platform, people, telephony, sitting, cases)
     callbacks = CallbackService(
         platform.database,
@@ -116,7 +117,7 @@ def wire_workforce(platform: Platform, people: People, telephony: Telephony) -> 
     tasks = (
         *agents.tasks,
         Task("floor-view", floor_view.run),
-        Task("shifts", watch.run),
+        *watches,
         Task("hearing", hearing.run),
     )
     checks = {"holidays": partial(holidays_health, workdays)}
@@ -162,10 +163,11 @@ def _agents(platform: Platform, people: People, telephony: Telephony) -> tuple[_
 
 def _shifts(
     platform: Platform, people: People, telephony: Telephony, agents: _Agents
-) -> tuple[WorkdayService, ShiftWatch]:
+) -> tuple[WorkdayService, Sequence[Task]]:
     database, settings = platform.database, platform.settings
     opening = OpeningService(database, settings.time_zone)
     workdays = WorkdayService(database, settings.time_zone)
+    telephony.hours.fill(opening.hours)
     shifts = ShiftService(database, settings, opening, people.users)
     watch = ShiftWatch(settings, shifts, platform.broadcast.publish)
     watch.on_change(telephony.reconciler.request)
@@ -193,7 +195,8 @@ def _shifts(
             telephony.queues,
         ),
     )
-    return workdays, watch
+    hours = OpeningWatch(opening, changed=telephony.reconciler.request)
+    return workdays, (Task("shifts", watch.run), Task("opening", hours.run))
 
 
 def _steering(

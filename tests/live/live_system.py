@@ -243,6 +243,11 @@ class System:
         except TimeoutError:
             raise RuntimeError(f"not ready:\n{self.log_tail('callcenter')}") from None
 
+    @property
+    def running(self) -> frozenset[str]:
+        """The parts that nobody has ended."""
+        return frozenset(self._processes)
+
     def next_round(self) -> int:
         """0, 1, 2 …: so that the same test's random moments differ each time."""
         return next(self._rounds)

@@ -33,6 +33,14 @@ async def by_number(session: AsyncSession, number: str) -> BlockedNumber | None:
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def standing(session: AsyncSession, now: datetime) -> Sequence[tuple[str, datetime | None]]:
+    """Number and end of every entry that blocks at `now`."""
+    query = select(BlockedNumber.number, BlockedNumber.until).where(
+        or_(BlockedNumber.until.is_(None), BlockedNumber.until > now)
+    )
+    return [(number, until) for number, until in (await session.execute(query)).all()]
+
+
 async def newest_first(
     session: AsyncSession, *, before_id: int | None, number: str | None, limit: int
 ) -> Sequence[BlockedNumber]:

@@ -8,7 +8,7 @@ as history until it is removed or the number is blocked again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from callcenter.platform.domain.numbers import normalise
 from callcenter.platform.errors import BadInput, Conflict, NotFound
 from callcenter.telephony.blocklist import repository
 from callcenter.telephony.blocklist.models import BlockedNumber
+from callcenter.telephony.domain.route_default import BlockedUntil
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +48,18 @@ class BlocklistService:
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
         self._clock = clock
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each commit that changed something."""
+        self._listeners.append(listener)
+
+    async def standing(self) -> Sequence[BlockedUntil]:
+        """Every number that is blocked now, for the PBX's own default."""
+        now = self._clock()
+        async with self._database.reading() as session:
+            rows = await repository.standing(session, now)
+        return [BlockedUntil(number, until) for number, until in rows]
 
     async def is_blocked(self, number: str) -> bool:
         """Whether the caller `number` (in any form) is blocked now."""
@@ -109,6 +122,7 @@ class BlocklistService:
                 present = await repository.by_number(session, normal)
             raise _already_blocked(normal, present.id if present else None) from error
         _log.info("blocked number added id=%d by=%s", row.id, actor)
+        self._changed()
         return _blocked(row, now)
 
     async def change(self, blocked_id: int, changes: BlockedChanges, *, actor: str) -> Blocked:
@@ -123,6 +137,7 @@ class BlocklistService:
                 row.until = changes.until
             await record(session, _entry("blocklist.changed", row, actor), now=now)
         _log.info("blocked number changed id=%d by=%s", blocked_id, actor)
+        self._changed()
         return _blocked(row, now)
 
     async def remove(self, blocked_id: int, *, actor: str) -> None:
@@ -132,6 +147,11 @@ class BlocklistService:
             await session.delete(row)
             await record(session, _entry("blocklist.removed", row, actor), now=self._clock())
         _log.info("blocked number removed id=%d by=%s", blocked_id, actor)
+        self._changed()
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from callcenter.platform.domain.numbers import normalise, writings
+
+SHORT_SERVICE = 6
+"""Digits at most of a service number, which has no area code of its own."""
 _CODE = re.compile(r"[a-z0-9]{2,20}", re.ASCII)
 """One letter would be an extension of the dialplan's own (s, t, i, h)."""
 RESERVED_CODES = frozenset({"general", "hotline", "default", "none", "null"})
@@ -122,6 +126,26 @@ def bare_number(text: str) -> str | None:
     """
     found = _NUMBER.fullmatch(text)
     return found[1] if found else None
+
+
+def dialled_patterns(numbers: Iterable[str]) -> dict[str, str]:
+    """Every way in which a carrier writes one of our `numbers`, in digits, to that number.
+
+    A way is digits or, behind a ``_``, a dial pattern: a service number (12345) is also dialled
+    with the area code of any city, and then our carrier means us. What is a number of its own
+    comes before a way of writing another.
+    """
+    own = tuple(dict.fromkeys(numbers))
+    ways = {number: number for number in own}
+    for number in own:
+        form = normalise(number)
+        for way in writings(form):
+            ways.setdefault(way.removeprefix("+"), number)
+        if len(form) <= SHORT_SERVICE and not form.startswith(("0", "+")):
+            for prefix in ("0", "86", "0086"):
+                ways.setdefault(f"_{prefix}[12]X{form}", number)
+                ways.setdefault(f"_{prefix}[3-9]XX{form}", number)
+    return ways
 
 
 def overflow_targets(queues: Iterable[QueuePlan]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from callcenter.telephony.domain.queues import MenuKey, PbxQueues, QueuePlan
+from callcenter.telephony.domain.queues import MenuKey, PbxQueues, QueuePlan, dialled_patterns
 from callcenter.telephony.pbx.ami.actions import Action
 from callcenter.telephony.pbx.ami.link import AmiLink
 from callcenter.telephony.pbx.ami.outcomes import unwrap
@@ -83,8 +83,15 @@ def _dialplan(plan: PbxQueues) -> str:
     seats = [(queue.transfer_number, queue.code) for queue in plan.queues if queue.transfer_number]
     parts = {
         "queues-numbers": _extensions(
-            (number, [f"Set(CC_DEFAULT_QUEUE={code})", "Return()"])
-            for number, code in plan.numbers.items()
+            (
+                _behind_0(way),
+                [
+                    f"Set(CC_DEFAULT_QUEUE={plan.numbers[number]})",
+                    f"Set(CC_DID={number})",
+                    "Return()",
+                ],
+            )
+            for way, number in dialled_patterns(plan.numbers).items()
         ),
         "queues-plans": _extensions((queue.code, _plan(queue, plan)) for queue in plan.queues),
         "queues-menu": _extensions((f"0{key.key}", _menu(key)) for key in plan.menu),
@@ -96,6 +103,10 @@ def _dialplan(plan: PbxQueues) -> str:
         ),
     }
     return "\n".join(f"[{name}](!)\n{text}" for name, text in parts.items())
+
+
+def _behind_0(way: str) -> str:
+    return f"_0{way[1:]}" if way.startswith("_") else f"0{way}"
 
 
 def _plan(queue: QueuePlan, plan: PbxQueues) -> list[str]:

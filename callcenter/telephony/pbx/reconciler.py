@@ -31,6 +31,7 @@ from callcenter.telephony.pbx.ami.link import AmiLink, LinkState
 from callcenter.telephony.pbx.ari import AriClient
 from callcenter.telephony.pbx.queue_config import OldQueues, QueueConfig
 from callcenter.telephony.pbx.reconcile_work import ReconcilerCounters, SeatWork, read_lists
+from callcenter.telephony.pbx.route_facts import RouteFacts
 from callcenter.telephony.pbx.seat_objects import SeatObjects, SoundRules, seat_objects
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Reconciler:
     `members` says who is a member of which queue, and how; without it every seat with `in_queue` is
     a member of the main queue, and a break or penalty that the PBX has stays. `queues` says which
     queues there are; without it the PBX's configuration is left as it was written at set-up.
+    `facts` is what the dialplan decides by while our server for that gives no answer.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Reconciler:
         *,
         members: Members | None = None,
         queues: Queues | None = None,
+        facts: RouteFacts | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._link = link
@@ -67,6 +70,7 @@ class Reconciler:
         self._desired = desired
         self._members = members
         self._queues = queues
+        self._facts = facts
         self._config = QueueConfig(link, settings.asterisk_dir / "etc")
         self._main = settings.hotline_number
         self._language = settings.language
@@ -115,6 +119,8 @@ class Reconciler:
     async def _on_login(self) -> None:
         # It may be another PBX than before, or one that lost its memory.
         self._config.forget()
+        if self._facts is not None:
+            self._facts.forget()
         self._wake.set()
 
     async def _attempt(self) -> float:
@@ -154,6 +160,11 @@ class Reconciler:
         # After the lists: an agent's pause that was set in between must not be taken back.
         members = None if self._members is None else await self._members()
         problems: list[str] = []
+        if self._facts is not None:
+            try:
+                await self._facts.match()
+            except PbxRefused as error:
+                problems.append(error.message)
         known, old = frozenset({self._main}), OldQueues()
         if self._queues is not None:
             plan = await self._queues()

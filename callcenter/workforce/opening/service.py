@@ -19,6 +19,7 @@ from callcenter.people.trail.service import Entry, record
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, NotFound, VersionConflict
+from callcenter.telephony.domain.route_default import OpenHours
 from callcenter.workforce.domain.opening import (
     WEEK_DAYS,
     Calendar,
@@ -34,6 +35,7 @@ from callcenter.workforce.domain.opening import (
     open_moments,
     overlap,
     overlay,
+    spans_of,
 )
 from callcenter.workforce.domain.workdays import DayKind, NamedDay, OfficialDays, Workdays
 from callcenter.workforce.opening import repository
@@ -43,6 +45,8 @@ from callcenter.workforce.opening.official import published
 _log = logging.getLogger(__name__)
 
 WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_SOME_WEEK = tuple(date(2024, 1, day) for day in range(1, WEEK_DAYS + 1))
+"""Monday … Sunday."""
 PERIODS_MAX = 200
 """Each up to a year long: they are spread out in memory."""
 
@@ -187,6 +191,14 @@ class OpeningService:
         """All that decides about opening, as it is now."""
         return await self._database.read(self._days)
 
+    async def hours(self) -> OpenHours:
+        """The usual week and every day that differs, for the PBX's own default."""
+        known = await self.days()
+        return OpenHours(
+            week=[_minutes(spans_of(day, known.week, {})) for day in _SOME_WEEK],
+            days={day: _minutes(spans_of(day, known.week, known.days)) for day in known.days},
+        )
+
     async def open_moments(self, first: date, last: date) -> Sequence[tuple[datetime, datetime]]:
         """When the line is open from `first` to `last` (both included), in UTC."""
         known = await self.days()
@@ -317,6 +329,10 @@ def _week(rows: Iterable[tuple[int, int, int]]) -> Week:
     for weekday, opens, closes in rows:
         week[weekday].append(Span(opens, closes))
     return tuple(map(tuple, week))
+
+
+def _minutes(spans: Iterable[Span]) -> Sequence[tuple[int, int]]:
+    return [(span.opens, span.closes) for span in spans]
 
 
 def _span(opens: int | None, closes: int | None) -> Span | None:

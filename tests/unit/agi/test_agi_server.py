@@ -18,7 +18,7 @@ import pytest
 
 from agi.client import AgiUnanswered, ask, request_bytes
 from agi.protocol import Request
-from agi.server import AgiServer, Question, Session
+from agi.server import GET_SECRET, AgiServer, Question, Session
 from agi.stats import Stats
 from callcenter.platform.config import Settings
 
@@ -76,19 +76,23 @@ class Serving:
 class Serve(Protocol):
     """Starts a server; it ends with the test."""
 
-    async def __call__(self, questions: Mapping[str, Question], **changes: Any) -> Serving: ...
+    async def __call__(
+        self, questions: Mapping[str, Question], secret: str | None = None, **changes: Any
+    ) -> Serving: ...
 
 
 @pytest.fixture
 async def serve(free_port: int, tmp_path: Path) -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
-        async def start(questions: Mapping[str, Question], **changes: Any) -> Serving:
+        async def start(
+            questions: Mapping[str, Question], secret: str | None = None, **changes: Any
+        ) -> Serving:
             # Nothing here takes so long, unless a test asks for a shorter time.
             values = {"agi_deadline_ms": 5000, "agi_header_seconds": 10.0, **changes}
             settings = Settings(_env_file=None, home=tmp_path, agi_port=free_port, **values)
             stats = Stats(datetime.now(UTC), 0)
-            server = AgiServer(settings, questions, stats)
+            server = AgiServer(settings, questions, stats, secret)
             await server.start()
             stack.push_async_callback(server.stop)
             return Serving(server, stats, free_port)
@@ -504,3 +508,47 @@ async def test_a_port_that_is_taken_is_an_error(serve: Serve, tmp_path: Path) ->
         await second.start()
     await second.stop()
     assert await serving.ask("route") == ROUTE
+
+
+# -- who asks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"200 result=1 (wrong)\n",
+        b"200 result=0\n",
+        b"200 result=1 ()\n",
+        b"510 Invalid or unknown command\n",
+        b"511 Command Not Permitted on a dead channel or intercept routine\n",
+        b"200 result=1 (the secret\n",
+    ],
+)
+async def test_who_does_not_know_the_secret_is_told_nothing_and_counted(
+    serve: Serve, reply: bytes
+) -> None:
+    serving = await serve({"route": route}, secret="the secret")
+    reader, writer = await serving.connect()
+    writer.write(request_bytes("route"))
+    assert await reader.readline() == GET_SECRET
+    writer.write(reply)
+    assert await heard_until_closed(reader) == b""
+    writer.transport.abort()
+    assert serving.lost == {"stranger": 1}
+    assert serving.stats.answers == {}
+
+
+async def test_who_does_not_answer_for_the_secret_has_the_headers_time_for_it(
+    serve: Serve,
+) -> None:
+    serving = await serve({"route": route}, secret="the secret", agi_header_seconds=0.05)
+    assert await serving.say(request_bytes("route")) == GET_SECRET
+    assert serving.lost == {"header_late": 1}
+
+
+async def test_who_knows_the_secret_is_answered(serve: Serve, free_port: int) -> None:
+    serving = await serve({"route": route}, secret="the secret")
+    assert await ask(free_port, "route", secret="the secret") == ROUTE
+    with pytest.raises(AgiUnanswered):
+        await ask(free_port, "route", secret="the secret ")
+    assert serving.lost == {"stranger": 1}

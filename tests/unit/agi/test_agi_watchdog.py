@@ -23,6 +23,7 @@ from agi.client import AgiUnanswered, ask, probe_agi, read_agi_stats, request_by
 from agi.watchdog import EXIT_BAD_SETTING, Watchdog
 from callcenter.platform.config import Settings
 from callcenter.platform.db.migrate import upgrade_async
+from callcenter.platform.secrets import ensure_secrets, load_secrets
 
 # A hanging server is what is tested for, and uvloop lets no signal end a test.
 pytestmark = pytest.mark.timeout(60, method="thread")
@@ -75,7 +76,11 @@ class Pair:
         return child
 
     async def ask(self, question: str) -> dict[str, str]:
-        return await ask(self.settings.agi_port, question, caller="13800138000")
+        return await ask(self.settings.agi_port, question, caller="13800138000", secret=self.secret)
+
+    @property
+    def secret(self) -> str:
+        return load_secrets(self.settings.secrets_file).agi_secret
 
     async def held_call(self) -> asyncio.StreamReader:
         """A call that has asked, and waits."""
@@ -94,6 +99,7 @@ class Start(Protocol):
 @pytest.fixture
 async def start(tmp_path: Path, free_port: int) -> AsyncIterator[Start]:
     settings = Settings(_env_file=None, home=tmp_path, agi_port=free_port)
+    ensure_secrets(settings.secrets_file)
     await upgrade_async(settings.db_url)
     async with AsyncExitStack() as stack:
 

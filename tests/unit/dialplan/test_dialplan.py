@@ -52,7 +52,7 @@ def test_a_trunk_caller_never_reaches_the_seats_contexts(plan: Dialplan) -> None
 def test_every_variable_has_a_source(plan: Dialplan, deployed: str) -> None:
     globals_section = deployed.split("[deploy-globals](!)")[1].split("[deploy-")[0]
     known = set(re.findall(r"^(CC_\w+) =", globals_section, re.MULTILINE))
-    known |= variables_set(plan) | {"CC_QUEUE_MAIN"}
+    known |= variables_set(plan) | {"CC_QUEUE_MAIN", "CC_DID"}
     # The AGI step sets these; every one has a default in the dialplan as well.
     assert variables_read(plan) - known == set()
     assert {"CC_ROUTE", "CC_QUEUE", "CC_PRIORITY", "CC_VM", "CC_VM_MAX", "CC_RATING"} <= (

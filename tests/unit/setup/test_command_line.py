@@ -32,7 +32,7 @@ from callcenter.setup.toolbox import Toolbox
 from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.domain.seating import DesiredSeat
 
-SECRETS = Secrets("ami", "ari", "supervisor", "the-admin-password")
+SECRETS = Secrets("ami", "ari", "supervisor", "the-admin-password", "agi")
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from callcenter.setup.supervisor import (
 )
 from callcenter.setup.toolbox import Toolbox
 
-SECRETS = Secrets("ami", "ari", "supervisor", "admin")
+SECRETS = Secrets("ami", "ari", "supervisor", "admin", "agi")
 AWKWARD = ("plain", "with blank", "quote's", "semi;colon", "中文")
 
 
