@@ -177,8 +177,16 @@ class Call:
         return self.stream.say(samples, repeat=repeat)
 
     async def dtmf(self, keys: str) -> None:
-        """Press `keys` (RFC 4733), 100 ms each; comes back when the last one is out."""
+        """Press `keys` (RFC 4733, or tones: `Phone.events`), 100 ms each; comes back when the last
+        one is out."""
         await self.stream.press(keys).wait()
+
+    async def dtmf_info(self, keys: str, *, relay: bool = True) -> None:
+        """Press `keys` by INFO requests (application/dtmf-relay, or application/dtmf alone)."""
+        for key in keys:
+            kind = "application/dtmf-relay" if relay else "application/dtmf"
+            body = f"Signal={key}\r\nDuration=160\r\n" if relay else key
+            await self._request("INFO", (("Content-Type", kind),), body.encode())
 
     async def answer(self) -> None:
         """Take an incoming call; comes back once the other side has acknowledged."""
@@ -317,8 +325,8 @@ class Call:
         address = self.phone.local_address
         crypto = (1, self.stream.key) if self.phone.srtp else None
         return Sdp(
-            address, port, self.phone.payloads, TELEPHONE_EVENT, direction, crypto,
-            savp=crypto is not None,
+            address, port, self.phone.payloads, TELEPHONE_EVENT if self.phone.events else None,
+            direction, crypto, savp=crypto is not None,
         )  # fmt: skip
 
     def _on_provisional(self, response: Response) -> None:
@@ -371,7 +379,9 @@ class Call:
             self._take_answer(response)
         return response.status
 
-    async def _request(self, method: str, extra: tuple[tuple[str, str], ...] = ()) -> Response:
+    async def _request(
+        self, method: str, extra: tuple[tuple[str, str], ...] = (), body: bytes = b""
+    ) -> Response:
         """A request within the dialog and its final answer."""
 
         def request(authorization: tuple[str, str] | None) -> Request:
@@ -383,7 +393,7 @@ class Call:
             headers.lines += list(extra)
             if authorization:
                 headers.add(*authorization)
-            return Request(method, self.target, headers)
+            return Request(method, self.target, headers, body)
 
         return await self.phone.ask(request, address=self._next_hop())
 
@@ -430,7 +440,7 @@ class Call:
         response.body = mine.encode(self._sdp_version)
         if offer is not None:
             key = offer.crypto if mine.crypto is not None else None
-            self.stream.start(replace(offer, payloads=mine.payloads, crypto=key))
+            self.stream.start(replace(offer, payloads=mine.payloads, crypto=key, event=mine.event))
         return response
 
     async def _until_acknowledged(self, request: Request, response: Response) -> bool:

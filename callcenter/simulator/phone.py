@@ -69,6 +69,7 @@ class Phone:
         codecs: tuple[str, ...] = ("alaw", "ulaw"),
         transport: str = "udp",
         srtp: bool = False,
+        events: bool = True,
         timers: Timers | None = None,
         door: Door = PBX_DOOR,
     ) -> None:
@@ -85,6 +86,8 @@ class Phone:
         """Of a WebSocket."""
         self.srtp = srtp
         """Whether it encrypts its sound: always when it calls, and whenever a caller offers to."""
+        self.events = events
+        """Whether it takes telephone events (RFC 4733) and presses its keys so; else as tones."""
         self.payloads = tuple(CODECS[name] for name in codecs)
         self.refuse_with = 0
         """Answer every new call at once with this status, e.g. 486; 0 lets them ring."""
@@ -186,16 +189,17 @@ class Phone:
         number: str,
         *,
         caller: str | None = None,
+        to: str | None = None,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> Call:
         """Call `number`, or a whole URI; comes back once the INVITE is on its way.
 
-        `caller` replaces the From value as it stands (a name-addr without tag), so that a test
-        can send what no phone would.
+        `caller` replaces the From value as it stands (a name-addr without tag), and `to` that of
+        To, so that a test can send what no phone would.
         """
         uri = number if ":" in number else f"sip:{number}@{self.server[0]}:{self.server[1]}"
         call = Call(self, secrets.token_hex(12), local=f"{caller or self.identity};tag={new_tag()}")
-        call.remote = f"<{uri}>"
+        call.remote = to or f"<{uri}>"
         self._calls[call.call_id] = call
         await call.invite(uri, headers)
         return call

@@ -18,7 +18,15 @@ from typing import cast
 import numpy as np
 
 from callcenter.simulator.sdp import Sdp
-from callcenter.simulator.sound import FRAME, RATE, Samples, decode_g711, encode_g711, silence
+from callcenter.simulator.sound import (
+    FRAME,
+    RATE,
+    Samples,
+    decode_g711,
+    encode_g711,
+    key_tone,
+    silence,
+)
 from callcenter.simulator.srtp import Srtp, SrtpError, new_key
 
 PACE = FRAME / RATE
@@ -113,6 +121,7 @@ class Stream(asyncio.DatagramProtocol):
         self._keys: deque[str] = deque()
         self._key: Iterator[tuple[bytes, bool]] | None = None
         self._key_time = 0
+        self._key_tone: Iterator[Samples] = iter(())
         self._keyed = asyncio.Event()
         self._gap = 0
         self._closed = False
@@ -174,7 +183,10 @@ class Stream(asyncio.DatagramProtocol):
         return self._said
 
     def press(self, keys: str) -> asyncio.Event:
-        """Send `keys` one after the other; the event is set once the last one is out."""
+        """Send `keys` one after the other, as events or, if the peer takes none, as tones.
+
+        The event is set once the last one is out.
+        """
         self._must_be_open()
         for key in keys:
             DIGITS.index(key.upper())
@@ -222,12 +234,19 @@ class Stream(asyncio.DatagramProtocol):
             return
         self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF
         if self._key is None and self._keys and not self._gap:
-            self._key = digit_payloads(self._keys.popleft())
+            pressed = self._keys.popleft()
+            self._key = digit_payloads(pressed)
             self._key_time = self._timestamp
+            tones = key_tone(pressed, DIGIT_FRAMES * PACE)
+            self._key_tone = iter(tones.reshape(-1, FRAME))
         event = next(self._key, None) if self._key is not None else None
         if event is not None and self._event is not None:
             # All packets of one digit carry the time of its beginning (RFC 4733 2.3.2).
             self._send(self._event, event[0], self._key_time, event[1])
+        elif event is not None:
+            # The other side takes no events: in the sound, as an old telephone does.
+            frame = next(self._key_tone, silence(PACE))
+            self._send(self._payload, encode_g711(frame, self._payload), self._timestamp, False)
         else:
             self._end_of_key()
             self._send(self._payload, self._next_frame(), self._timestamp, False)

@@ -96,5 +96,11 @@ def answer_to(offer: Sdp, mine: Sdp) -> Sdp:
     if offer.savp and crypto is None:
         raise SdpError("encrypted or not at all")
     return Sdp(
-        mine.address, mine.port, (common[0],), offer.event, direction, crypto, savp=offer.savp
+        mine.address,
+        mine.port,
+        (common[0],),
+        offer.event if mine.event is not None else None,
+        direction,
+        crypto,
+        savp=offer.savp,
     )

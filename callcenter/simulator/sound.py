@@ -36,6 +36,20 @@ def tone(frequency: float, seconds: float, level: float = 0.1) -> Samples:
     return (level * 32767 * np.sin(2 * np.pi * frequency * times)).astype(np.int16)
 
 
+_KEYS = ("123A", "456B", "789C", "*0#D")
+_ROWS = (697.0, 770.0, 852.0, 941.0)
+_COLUMNS = (1209.0, 1336.0, 1477.0, 1633.0)
+
+
+def key_tone(key: str, seconds: float) -> Samples:
+    """The two tones of `key` (ITU-T Q.23), as loud as phones send them (Q.24)."""
+    for row, keys in enumerate(_KEYS):
+        if key.upper() in keys:
+            column = _COLUMNS[keys.index(key.upper())]
+            return mixed(tone(_ROWS[row], seconds, 0.2), tone(column, seconds, 0.2))
+    raise ValueError(f"no key: {key!r}")
+
+
 def silence(seconds: float) -> Samples:
     """Nothing, for that long."""
     return np.zeros(int(RATE * seconds), dtype=np.int16)

@@ -76,18 +76,15 @@ class Serving:
 class Serve(Protocol):
     """Starts a server; it ends with the test."""
 
-    async def __call__(
-        self, questions: Mapping[str, Question], secret: str | None = None, **changes: Any
-    ) -> Serving: ...
+    async def __call__(self, questions: Mapping[str, Question], **changes: Any) -> Serving: ...
 
 
 @pytest.fixture
 async def serve(free_port: int, tmp_path: Path) -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
-        async def start(
-            questions: Mapping[str, Question], secret: str | None = None, **changes: Any
-        ) -> Serving:
+        async def start(questions: Mapping[str, Question], **changes: Any) -> Serving:
+            secret = changes.pop("secret", None)
             # Nothing here takes so long, unless a test asks for a shorter time.
             values = {"agi_deadline_ms": 5000, "agi_header_seconds": 10.0, **changes}
             settings = Settings(_env_file=None, home=tmp_path, agi_port=free_port, **values)

@@ -63,7 +63,10 @@ def test_the_pbx_is_open_when_the_calendar_is(week, days, ahead, minute) -> None
 
 
 def test_days_that_are_over_or_far_away_are_not_kept() -> None:
-    days = {TODAY - timedelta(days=1): [], TODAY + timedelta(days=DAYS_AHEAD + 1): []}
+    days: dict[date, list[tuple[int, int]]] = {
+        TODAY - timedelta(days=1): [],
+        TODAY + timedelta(days=DAYS_AHEAD + 1): [],
+    }
     entries = opening_entries(OpenHours([[(0, 1440)]] * 7, days), TODAY)
     assert set(entries) == set("1234567")
 
