@@ -1,6 +1,7 @@
 # make run      set up everything, start it, print a line that begins with `ready`
 # make demo     simulated citizens and seats on the running system
 # make test     every check and test
+# make advisories  known vulnerabilities of the locked packages
 # make bench    load figures beside a bare Asterisk
 # make clean    remove what the targets above made in this checkout, but no state and no cache
 #
@@ -18,7 +19,7 @@ export PYTHONUNBUFFERED := 1
 # Settings given on make's command line reach the programs too.
 $(foreach name,$(filter CALLCENTER_%,$(.VARIABLES)),$(eval export $(name)))
 
-.PHONY: run setup demo doctor test check bench venv venv-dev lock clean help
+.PHONY: run setup demo doctor test check bench venv venv-dev lock advisories clean help
 
 # The signal of Ctrl-C reaches the program itself, which stops everything in order; make waits.
 run: venv
@@ -64,6 +65,15 @@ lock:
 		build/lock/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
 			--extra postgresql $(LOCK_ARGS) -o $$group pyproject.toml || exit 1; \
 	done
+
+# Asks the package registry (its JSON API, which knows the advisories of the PyPA's database) of each
+# locked version. A mirror that serves files alone cannot answer: then it says so and fails, for a
+# check that could not ask has found nothing out.
+advisories:
+	@test -x build/advisories/bin/pip-audit || { $(PYTHON) -m venv build/advisories \
+		&& build/advisories/bin/pip -q install pip-audit; }
+	@build/advisories/bin/pip-audit --disable-pip --no-deps --strict --progress-spinner=off \
+		-r requirements-dev.lock
 
 clean:
 	rm -rf .venv .venv.lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
