@@ -81,4 +81,4 @@ clean:
 	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
 
 help:
-	@sed -n '/^#/s/^# \{0,1\}//p;/^[^#]/q' Makefile
+	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
