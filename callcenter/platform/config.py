@@ -58,6 +58,16 @@ def default_home() -> Path:
     return Path(os.environ.get("CALLCENTER_HOME", "var")).absolute()
 
 
+class SessionTimers(StrEnum):
+    """Whether a call's other side is asked from time to time if it is still there (RFC 4028)."""
+
+    ALWAYS = "always"
+    """We ask, whatever the other side can: the answer to a plain re-INVITE or UPDATE is enough."""
+    OFFERED = "offered"
+    """Only where the other side takes part."""
+    OFF = "off"
+
+
 class SeatSrtp(StrEnum):
     """Whether the sound of SIP phones is encrypted (SRTP, its key in SDP: RFC 4568). Of browsers it
     always is."""
@@ -138,6 +148,30 @@ class Settings(BaseSettings):
     """Carrier's addresses or networks, comma-separated; only for `ip`."""
     trunk_username: str = ""
     trunk_password: str = ""
+    trunk_session_timers: SessionTimers = SessionTimers.ALWAYS
+    """A citizen who is silent is not a citizen who has gone: carriers and mobiles send no sound in
+    silence, so a call is ended only after its other side was asked and did not answer."""
+    trunk_session_seconds: int = Field(
+        120,
+        ge=90,
+        le=7200,
+        description="Where we ask, we do so after half of it: who has vanished without a word is"
+        " gone 64 s later (RFC 3261, timer F: of the question, then of the farewell), in two"
+        " minutes. Where the carrier asks for another time, his holds.",
+    )
+    trunk_session_min_seconds: int = Field(
+        90, ge=90, le=7200, description="Less is refused (422); RFC 4028 allows no less than 90."
+    )
+    trunk_rtp_timeout_seconds: int = Field(
+        0,
+        ge=0,
+        le=7200,
+        description="A citizen's side that sends no sound for so long is cut off unasked, waiting or"
+        " talking; 0: never. Only for a carrier that always sends sound and answers for the dead.",
+    )
+    trunk_rtp_timeout_hold_seconds: int = Field(
+        0, ge=0, le=7200, description="The same while that side holds us; 0: never."
+    )
     hotline_number: str = Field("12345", pattern=r"^\d{3,15}$")
     extra_numbers: Annotated[tuple[str, ...], NoDecode] = ()
     """Further numbers (DID) that reach the hotline, comma-separated."""
@@ -154,6 +188,14 @@ class Settings(BaseSettings):
         600, ge=10, le=7200, description="Then a voice message is offered: few wait longer."
     )
     queue_wrapup_seconds: int = Field(3, ge=0, le=300, description="Guard between two calls.")
+    members_return_seconds: int = Field(
+        15,
+        ge=0,
+        le=120,
+        description="So long after a start of the PBX a caller waits for the first seat of his queue"
+        " to be back, before he is told that nobody is there: it starts in 2 s and has asked every"
+        " phone within 4 s more; a busy machine is twice as slow.",
+    )
     announce_position_seconds: int = Field(30, ge=0, le=600, description="0 turns it off.")
     announce_voice_message_seconds: int = Field(
         45, ge=0, le=600, description="How often the way to a voice message is said; 0: never."
@@ -488,6 +530,8 @@ class Settings(BaseSettings):
         for lower, upper in zip(steps, (*steps[1:], "recording_stop_free_mib"), strict=True):
             if getattr(self, lower) > getattr(self, upper):
                 raise ValueError(f"{lower} must not be above {upper}: recordings stop first")
+        if self.trunk_session_seconds < self.trunk_session_min_seconds:
+            raise ValueError("trunk_session_seconds must not be below trunk_session_min_seconds")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key belong together: set both or neither")
         if self.trunk_mode is TrunkMode.IP and not self.trunk_match:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from callcenter.platform.config import Settings, TrunkMode
+from callcenter.platform.config import SessionTimers, Settings, TrunkMode
 from callcenter.platform.domain.dialling import to_regex
 from callcenter.platform.secrets import Secrets, write_private
 from callcenter.setup.certificates import certificate_files, ensure_certificate
@@ -30,6 +30,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = (REPOSITORY / "asterisk-conf", REPOSITORY / "dialplan")
 GENERATED = "; Generated at set-up from the settings; changes here are lost.\n"
 FOLDERS = ("etc", "db", "keys/keys", "agi-bin", "spool", "run", "log/cel-custom", "log/cdr-csv")
+TIMERS = {
+    SessionTimers.ALWAYS: "always",
+    SessionTimers.OFFERED: "yes",
+    SessionTimers.OFF: "no",
+}
 MATCH_NOTHING = "^$"
 """A number is never empty, so this expression allows none."""
 
@@ -111,6 +116,8 @@ def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[
             "CC_MENU": _flag(settings.menu),
             "CC_RATING_ON": _flag(settings.rating),
             "CC_WAIT_LIMIT": settings.queue_wait_limit_seconds,
+            "CC_RETURN": settings.members_return_seconds,
+            "CC_PBX_BEGAN": settings.asterisk_dir / "run" / "asterisk.pid",
             "CC_TRANSFER_RING": settings.transfer_ring_seconds,
             "CC_RECORDINGS_DIR": settings.recordings_dir,
             "CC_NO_ROOM": settings.room_dir,
@@ -164,6 +171,16 @@ def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[
     yield "trunk-aor", {"contact": f"sip:{carrier}"} if carrier else {}
     match = settings.trunk_match or ((carrier.split(":")[0],) if carrier else ())
     yield "trunk-identify", {"match": ",".join(match)} if match else {}
+    yield (
+        "trunk-limits",
+        {
+            "timers": TIMERS[settings.trunk_session_timers],
+            "timers_min_se": settings.trunk_session_min_seconds,
+            "timers_sess_expires": settings.trunk_session_seconds,
+            "rtp_timeout": settings.trunk_rtp_timeout_seconds,
+            "rtp_timeout_hold": settings.trunk_rtp_timeout_hold_seconds,
+        },
+    )
     user = settings.trunk_username
     yield "trunk-endpoint", {"from_user": user} if user else {}
     yield "trunk-auth", {"username": user, "password": settings.trunk_password} if user else {}

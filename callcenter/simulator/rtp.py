@@ -106,6 +106,9 @@ class Stream(asyncio.DatagramProtocol):
         self.digits = ""
         """Telephone events heard."""
         self.packets_heard = 0
+        self.mute = False
+        """Whether nothing at all goes out: no sound in silence, as many mobiles and carriers do
+        it. What is to be said is passed over meanwhile."""
         self._transport: asyncio.DatagramTransport | None = None
         self.key = new_key()
         """Of what goes out, if both sides encrypt."""
@@ -275,7 +278,7 @@ class Stream(asyncio.DatagramProtocol):
         return encode_g711(frame, self._payload)
 
     def _send(self, kind: int, payload: bytes, timestamp: int, marker: bool) -> None:
-        if self._transport is None or not self._sending:
+        if self._transport is None or self.mute or not self._sending:
             return
         self._sequence = (self._sequence + 1) & 0xFFFF
         packet = RtpPacket(kind, marker, self._sequence, timestamp, self._ssrc, payload)

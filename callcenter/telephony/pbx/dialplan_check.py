@@ -42,6 +42,7 @@ FUNCTIONS = frozenset(
         "FILTER",
         "IMPORT",
         "QUEUE_GET_CHANNEL",
+        "QUEUE_MEMBER",
         "REGEX",
         "STAT",
         "STRFTIME",

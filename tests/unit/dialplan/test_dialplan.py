@@ -72,7 +72,8 @@ def test_every_template_that_is_used_is_rendered(deployed: str) -> None:
     for folder in ("asterisk-conf", "dialplan"):
         for file in (ROOT / folder).glob("*.conf"):
             text = file.read_text(encoding="utf-8")
-            used |= set(re.findall(r"(?m)^\[.*\(.*?(deploy-[\w-]+)\)", text))
+            for parents in re.findall(r"(?m)^\[.*\(([^)]*)\)", text):
+                used |= set(re.findall(r"deploy-[\w-]+", parents))
     assert used == rendered
 
 
@@ -149,6 +150,19 @@ def test_nobody_comes_into_a_queue_without_a_place(plan: Dialplan) -> None:
         if step.app == "Gosub" and step.args.startswith("queue-order,")
     }
     assert joins - keeps == gives
+
+
+def test_everybody_who_queues_waits_for_the_members_of_a_pbx_that_has_just_begun(
+    plan: Dialplan,
+) -> None:
+    """Directly before each Queue() of its context, but for a consult: its seat is there, and talks
+    with a citizen, so that the PBX has not just begun."""
+    for context in plan.contexts.values():
+        for steps in context.extensions.values():
+            waits = False
+            for step in steps:
+                waits |= step.app == "Gosub" and step.args.startswith("queue-return,")
+                assert step.app != "Queue" or waits or context.name == "send-queue", step.where
 
 
 def test_what_a_waiting_caller_is_told_ends_with_his_waiting(plan: Dialplan) -> None:
