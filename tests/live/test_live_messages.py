@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from callcenter.simulator.call import Call
-from callcenter.simulator.sound import CALLER_HZ, power_at
+from callcenter.simulator.sound import CALLER_HZ, RATE, power_at
 from tests.live.live_stories import Stories, assert_not_silent
-from tests.live.live_system import new_number
+from tests.live.live_system import SHORT_HZ, new_number
 from tests.live.live_told import HEARD, Told, sound_of
 
 pytestmark = [
@@ -98,6 +98,35 @@ async def test_a_message_ends_by_silence(stories: Stories) -> None:
         await said.wait()
         await out.ended(20)
     assert out.ended_by == "them"
+    assert_message(stories, await stories.told(citizen.user), "closed")
+
+
+@pytest.mark.parametrize("spoken", [True, False], ids=["after-words", "from-the-beginning"])
+async def test_a_message_ends_with_thanks_when_no_sound_comes_at_all(
+    stories: Stories, spoken: bool
+) -> None:
+    async with closed(stories):
+        citizen, out = await stories.dial()
+        out.stream.mute = not spoken
+        await stories.message_begun(out)
+        if spoken:
+            await out.say(stories.caller_voice[: 3 * RATE]).wait()
+            out.stream.mute = True
+        thanked = asyncio.create_task(out.hears(SHORT_HZ, timeout=30))
+        await out.ended(30)
+        await thanked
+    assert out.ended_by == "them"
+    told = await stories.told(citizen.user)
+    assert told.call.outcome == "voice_message"
+    if spoken:
+        assert_message(stories, told, "closed")
+
+
+async def test_who_speaks_is_not_taken_for_silent(stories: Stories) -> None:
+    async with closed(stories):
+        citizen, out = await stories.dial()
+        await leave_message(stories, out, seconds=9)
+    assert out.ended_by == "us"
     assert_message(stories, await stories.told(citizen.user), "closed")
 
 

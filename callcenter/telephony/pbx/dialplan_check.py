@@ -5,7 +5,9 @@ What it holds the dialplan to:
 - every target of Goto, GotoIf, Gosub and of an include exists;
 - every AGI step forgets the last answer, asks, and at once tests ``CC_ANSWER``: so a dead, slow or
   wrong server always leads to the default;
-- no context that a trunk caller reaches on his own can dial out;
+- no context that a trunk caller reaches on his own can dial out; a helper of our own that is begun
+  beside a call (Originate of a Local channel that nobody is on the other end of) is a context that
+  he reaches;
 - only applications and functions of the short lists below are used, so nothing can start a shell.
 
 It understands the subset of extensions.conf that we write: ``exten =>``, ``same =>``, ``n`` with
@@ -28,9 +30,10 @@ DIALLING = frozenset(
 )
 APPLICATIONS = frozenset(
     {
-        "AGI", "Answer", "Bridge", "CELGenUserEvent", "ChanSpy", "Dial", "ExecIf", "Gosub", "Goto",
-        "GotoIf", "Hangup", "MixMonitor", "MusicOnHold", "NoOp", "Playback", "Queue", "Read",
-        "Record", "Return", "Set", "SoftHangup", "StopMixMonitor", "UserEvent", "Wait",
+        "AGI", "Answer", "Bridge", "CELGenUserEvent", "ChannelRedirect", "ChanSpy", "Dial", "ExecIf",
+        "Gosub", "Goto", "GotoIf", "Hangup", "MixMonitor", "MusicOnHold", "NoOp", "Originate",
+        "Playback", "Queue", "Read", "Record", "Return", "Set", "SoftHangup", "StopMixMonitor",
+        "UserEvent", "Wait",
     }
 )  # fmt: skip
 FUNCTIONS = frozenset(
@@ -65,6 +68,8 @@ _INCLUDE = re.compile(r"^include\s*=>\s*(\S+)$")
 _APP = re.compile(r"^(\w+)\((.*)\)$")
 _SUBROUTINE = re.compile(r"[bB]\(([\w-]+)\^(\w+)\^(\w+)\)")
 """Options of Dial and Queue that run a Gosub, also where a variable holds them."""
+_HELPER = re.compile(r"^Local/(\w+)@([\w-]+)/n,app,NoOp,")
+"""A Local channel that runs a context of ours, with nobody on its other end."""
 _FUNCTION = re.compile(r"\$\{([A-Z_]+)\(")
 
 
@@ -160,6 +165,10 @@ def targets(step: Step) -> list[str]:
     if step.app == "GotoIf":
         branches = step.args[_condition_end(step.args) + 1 :]
         return [part for part in branches.split(":") if part]
+    if step.app == "Originate":
+        return [f"{context},{exten},1" for exten, context in _HELPER.findall(step.args)]
+    if step.app == "ChannelRedirect":
+        return [step.args.partition(",")[2]]
     if step.app == "Set" and step.args.startswith("CHANNEL(hangup_handler_push)="):
         return [step.args.partition("=")[2]]
     return [",".join(found) for found in _SUBROUTINE.findall(step.args)]
@@ -264,7 +273,8 @@ def _check_trunk(plan: Dialplan) -> Iterator[Finding]:
         yield Finding(TRUNK_CONTEXT, "there is no context for the trunk")
     mine = reachable(plan, TRUNK_CONTEXT)
     for context, _exten, _index, step in plan.steps():
-        if context.name in mine and step.app in DIALLING:
+        dials = step.app in DIALLING and not (step.app == "Originate" and targets(step))
+        if context.name in mine and dials:
             yield Finding(step.where, f"a trunk caller can reach {step.app} in {context.name}")
         options = re.sub(r"\$\{\w+\}", "", [*step.args.split(","), ""][1])
         if step.app == "Queue" and "T" in options:
