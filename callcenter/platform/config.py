@@ -166,8 +166,8 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=7200,
-        description="A citizen's side that sends no sound for so long is cut off unasked, waiting or"
-        " talking; 0: never. Only for a carrier that always sends sound and answers for the dead.",
+        description="A citizen's side that sends no sound for so long is cut off unasked, waiting"
+        " or talking; 0: never. Only for a carrier that always sends sound and answers for the dead.",
     )
     trunk_rtp_timeout_hold_seconds: int = Field(
         0, ge=0, le=7200, description="The same while that side holds us; 0: never."
@@ -192,9 +192,9 @@ class Settings(BaseSettings):
         15,
         ge=0,
         le=120,
-        description="So long after a start of the PBX a caller waits for the first seat of his queue"
-        " to be back, before he is told that nobody is there: it starts in 2 s and has asked every"
-        " phone within 4 s more; a busy machine is twice as slow.",
+        description="So long after a start of the PBX a caller waits for the first seat of his"
+        " queue to be back, before he is told that nobody is there: it starts in 2 s and has asked"
+        " every phone within 4 s more; a busy machine is twice as slow.",
     )
     announce_position_seconds: int = Field(30, ge=0, le=600, description="0 turns it off.")
     announce_voice_message_seconds: int = Field(

@@ -30,10 +30,10 @@ DIALLING = frozenset(
 )
 APPLICATIONS = frozenset(
     {
-        "AGI", "Answer", "Bridge", "CELGenUserEvent", "ChannelRedirect", "ChanSpy", "Dial", "ExecIf",
-        "Gosub", "Goto", "GotoIf", "Hangup", "MixMonitor", "MusicOnHold", "NoOp", "Originate",
-        "Playback", "Queue", "Read", "Record", "Return", "Set", "SoftHangup", "StopMixMonitor",
-        "UserEvent", "Wait",
+        "AGI", "Answer", "Bridge", "CELGenUserEvent", "ChannelRedirect", "ChanSpy", "Dial",
+        "ExecIf", "Gosub", "Goto", "GotoIf", "Hangup", "MixMonitor", "MusicOnHold", "NoOp",
+        "Originate", "Playback", "Queue", "Read", "Record", "Return", "Set", "SoftHangup",
+        "StopMixMonitor", "UserEvent", "Wait",
     }
 )  # fmt: skip
 FUNCTIONS = frozenset(

@@ -106,6 +106,21 @@ BROKEN = {
         "[from-pstn]\nexten => s,1,Queue(1,cB(out^s^1))\n[out]\nexten => s,1,Dial(PJSIP/8001)\n",
         "can reach Dial",
     ),
+    "a channel begun that is no helper": (
+        "[from-pstn]\nexten => s,1,Originate(PJSIP/trunk/sip:1@x,exten,from-pstn,s,1)\n",
+        "can reach Originate",
+    ),
+    "a helper that dials out": (
+        "[from-pstn]\nexten => s,1,Originate(Local/s@help/n,app,NoOp,,,9,a)\n"
+        "[help]\nexten => s,1,Dial(PJSIP/trunk)\n",
+        "can reach Dial",
+    ),
+    "a helper that sends the caller where he dials out": (
+        "[from-pstn]\nexten => s,1,Originate(Local/s@help/n,app,NoOp,,,9,a)\n"
+        "[help]\nexten => s,1,ChannelRedirect(${X},out,s,1)\n"
+        "[out]\nexten => s,1,Dial(PJSIP/trunk)\n",
+        "can reach Dial",
+    ),
     "caller gets transfer keys": ("[from-pstn]\nexten => s,1,Queue(12345,cT)\n", "transfer keys"),
     "a shell": ("[from-pstn]\nexten => s,1,System(id)\n", "System"),
     "a shell function": ("[from-pstn]\nexten => s,1,Set(X=${SHELL(id)})\n", "SHELL"),
