@@ -167,7 +167,7 @@ class Settings(BaseSettings):
         ge=0,
         le=7200,
         description="A citizen's side that sends no sound for so long is cut off unasked, waiting"
-        " or talking; 0: never. Only for a carrier that always sends sound and answers for the dead.",
+        " or talking; 0: never. For a carrier that always sends sound and answers for the dead.",
     )
     trunk_rtp_timeout_hold_seconds: int = Field(
         0, ge=0, le=7200, description="The same while that side holds us; 0: never."
