@@ -23,7 +23,7 @@ from callcenter.telephony.calls.ingest import JournalReader
 from callcenter.telephony.calls.listener import Audience
 from callcenter.telephony.calls.service import CallService
 from callcenter.telephony.domain.ledger import LedgerChanges
-from callcenter.telephony.domain.media import MediaStatus
+from callcenter.telephony.domain.media import MediaNote
 from callcenter.telephony.domain.route_default import OpenHours
 from callcenter.telephony.domain.seating import DesiredMember
 from callcenter.telephony.health import (
@@ -151,10 +151,8 @@ def wire_telephony(platform: Platform) -> Telephony:
 
     calls = CallService(database)
 
-    async def note(
-        session: AsyncSession, call_id: str, media_id: str, status: MediaStatus
-    ) -> Sequence[Change]:
-        return await note_media()(session, call_id, media_id, status)
+    async def note(session: AsyncSession, files: Sequence[MediaNote]) -> Sequence[Change]:
+        return await note_media()(session, files)
 
     media = MediaService(database, settings)
     worker = MediaWorker(database, settings, note_media=note, publish=publish)
@@ -164,7 +162,7 @@ def wire_telephony(platform: Platform) -> Telephony:
 
     def audio_came(changes: LedgerChanges) -> None:
         if changes.recordings or changes.voice_messages:
-            worker.wake()
+            worker.expect(*media.take_fresh())
 
     audience = Audience()
     audience.join(media)

@@ -20,6 +20,7 @@ NUMBER_LENGTH = 20
 """Of a case number, at most."""
 
 CASE = cast(Table, Case.__table__)
+EVENT = cast(Table, CaseEvent.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +41,42 @@ class CaseFilter:
     """Exclusive."""
 
 
+# Of the tables and not of the classes, and made once: these are asked for every call, and to make
+# a statement costs more than to carry it out.
 _CALL_FIELDS = (
-    Case.id,
-    Case.number,
-    Case.call_id,
-    Case.voice_message_id,
-    Case.caller_number,
-    Case.caller_name,
-    Case.called_number,
-    Case.queue,
-    Case.seat,
-    Case.first_seat,
-    Case.call_started_at,
-    Case.answered_at,
-    Case.call_ended_at,
-    Case.version,
+    "voice_message_id",
+    "caller_number",
+    "caller_name",
+    "called_number",
+    "queue",
+    "seat",
+    "first_seat",
+    "call_started_at",
+    "answered_at",
+    "call_ended_at",
 )
-_OF_CALLS = select(*_CALL_FIELDS).where(Case.call_id.in_(bindparam("ids", expanding=True)))
+"""What follows the call."""
+_OF_CALLS = select(
+    CASE.c.id, CASE.c.number, CASE.c.call_id, CASE.c.version, *(CASE.c[n] for n in _CALL_FIELDS)
+).where(CASE.c.call_id.in_(bindparam("ids", expanding=True)))
+_CONFIDENTIAL_CALLS = select(CASE.c.call_id).where(
+    CASE.c.call_id.in_(bindparam("ids", expanding=True)), CASE.c.confidential
+)
+_CONFIDENTIAL_NUMBERS = select(CASE.c.number).where(
+    CASE.c.number.in_(bindparam("numbers", expanding=True)), CASE.c.confidential
+)
+_LAST_COUNT = select(func.max(CASE.c.day_count)).where(CASE.c.day == bindparam("of_day"))
+_ADD = insert(CASE).returning(CASE.c.call_id, CASE.c.id)
+_UPDATE = (
+    update(CASE)
+    .where(CASE.c.id == bindparam("case_id"))
+    .values({name: bindparam(name) for name in (*_CALL_FIELDS, "updated_at")})
+)
+_ADD_EVENTS = {
+    "sqlite": sqlite.insert(EVENT).on_conflict_do_nothing(index_elements=["key"]),
+    "postgresql": postgresql.insert(EVENT).on_conflict_do_nothing(index_elements=["key"]),
+}
+_KEYS_TOLD = select(EVENT.c.key).where(EVENT.c.key.in_(bindparam("keys", expanding=True)))
 
 
 async def of_calls(session: AsyncSession, call_ids: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -75,10 +95,9 @@ async def confidential_calls(session: AsyncSession, call_ids: Collection[str]) -
     wanted = sorted(call_ids)
     found: set[str] = set()
     for start in range(0, len(wanted), CHUNK):
-        statement = select(Case.call_id).where(
-            Case.call_id.in_(wanted[start : start + CHUNK]), Case.confidential
+        found.update(
+            await session.scalars(_CONFIDENTIAL_CALLS, {"ids": wanted[start : start + CHUNK]})
         )
-        found.update(await session.scalars(statement))
     return found
 
 
@@ -87,10 +106,9 @@ async def confidential_numbers(session: AsyncSession, numbers: Collection[str]) 
     wanted = sorted(set(numbers))
     found: set[str] = set()
     for start in range(0, len(wanted), CHUNK):
-        statement = select(Case.number).where(
-            Case.number.in_(wanted[start : start + CHUNK]), Case.confidential
+        found.update(
+            await session.scalars(_CONFIDENTIAL_NUMBERS, {"numbers": wanted[start : start + CHUNK]})
         )
-        found.update(await session.scalars(statement))
     return found
 
 
@@ -104,40 +122,39 @@ async def last_counts(session: AsyncSession, days: Collection[date]) -> dict[dat
     """The highest count given on each of `days`; 0 if none. One step of an index per day."""
     counts: dict[date, int] = {}
     for day in days:
-        highest = await session.scalar(select(func.max(Case.day_count)).where(Case.day == day))
+        highest = await session.scalar(_LAST_COUNT, {"of_day": day})
         counts[day] = highest or 0
     return counts
 
 
 async def add_cases(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Insert `rows`; their ids, by call."""
-    result = await session.execute(insert(CASE).returning(CASE.c.call_id, CASE.c.id), rows)
+    result = await session.execute(_ADD, rows)
     return {row.call_id: row.id for row in result}
 
 
 async def update_cases(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Write call fields; each row holds ``case_id`` and the same fields."""
+    """Write call fields; each row holds ``case_id``, ``updated_at`` and all of them."""
     if rows:
-        fields: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "case_id"}
-        statement = update(CASE).where(CASE.c.id == bindparam("case_id")).values(fields)
         connection = await session.connection()
-        await connection.execute(statement, rows)
+        await connection.execute(_UPDATE, rows)
 
 
 async def add_events(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Append to histories; a `key` that is there already is not told again."""
     if not rows:
         return
-    postgres = session.get_bind().dialect.name == "postgresql"
-    made = postgresql.insert(CaseEvent) if postgres else sqlite.insert(CaseEvent)
     connection = await session.connection()
-    await connection.execute(made.on_conflict_do_nothing(index_elements=["key"]), rows)
+    await connection.execute(_ADD_EVENTS[connection.dialect.name], rows)
 
 
-async def has_event(session: AsyncSession, key: str) -> bool:
-    """Whether `key` was told."""
-    found = await session.scalar(select(CaseEvent.id).where(CaseEvent.key == key))
-    return found is not None
+async def keys_told(session: AsyncSession, keys: Collection[str]) -> set[str]:
+    """Those of `keys` that were told."""
+    wanted = sorted(keys)
+    found: set[str] = set()
+    for start in range(0, len(wanted), CHUNK):
+        found.update(await session.scalars(_KEYS_TOLD, {"keys": wanted[start : start + CHUNK]}))
+    return found
 
 
 async def by_number(session: AsyncSession, number: str) -> Case | None:

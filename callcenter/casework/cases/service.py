@@ -27,7 +27,7 @@ from callcenter.platform.domain.numbers import normalise
 from callcenter.platform.errors import NotFound, VersionConflict
 from callcenter.telephony.calls.lookup import call_rows
 from callcenter.telephony.domain.ledger import CallRow, LedgerChanges
-from callcenter.telephony.domain.media import MediaStatus
+from callcenter.telephony.domain.media import MediaNote, MediaStatus
 
 EDITABLE = (
     "status",
@@ -124,25 +124,36 @@ class CaseService:
         return published
 
     async def note_media(
-        self, session: AsyncSession, call_id: str, media_id: str, status: MediaStatus
+        self, session: AsyncSession, files: Sequence[MediaNote]
     ) -> Sequence[Change]:
-        """Write into the case's history what became of an audio file.
+        """Write into the cases' histories what became of audio files.
 
         Told once for each state of a file; a call without a case, and a file that still waits,
         have nothing to tell. The changes are to be published after the commit.
         """
-        if status is MediaStatus.PENDING:
-            return ()
-        case = (await repository.of_calls(session, [call_id])).get(call_id)
-        key = f"{media_id}/{status.value}"
-        if case is None or await repository.has_event(session, key):
-            return ()
-        kind = CaseEventKind.RECORDING_READY if status.audible else CaseEventKind.RECORDING_MISSING
-        data = {"media_id": media_id, "status": status.value}
-        step = intake.event(case["id"], kind, self._clock(), intake.SYSTEM, data, key=key)
-        await repository.add_events(session, [step])
-        facts = {"number": case["number"], "call_id": call_id, **data}
-        return (Change("case.recording", facts),)
+        settled = {
+            f"{one.media_id}/{one.status.value}": one
+            for one in files
+            if one.status is not MediaStatus.PENDING
+        }
+        cases = await repository.of_calls(session, {one.call_id for one in settled.values()})
+        news = {key: one for key, one in settled.items() if one.call_id in cases}
+        told = await repository.keys_told(session, news) if news else set()
+        steps: list[dict[str, Any]] = []
+        changes: list[Change] = []
+        for key, one in news.items():
+            if key in told:
+                continue
+            case, audible = cases[one.call_id], one.status.audible
+            kind = CaseEventKind.RECORDING_READY if audible else CaseEventKind.RECORDING_MISSING
+            data = {"media_id": one.media_id, "status": one.status.value}
+            steps.append(
+                intake.event(case["id"], kind, self._clock(), intake.SYSTEM, data, key=key)
+            )
+            facts = {"number": case["number"], "call_id": one.call_id, **data}
+            changes.append(Change("case.recording", facts))
+        await repository.add_events(session, steps)
+        return changes
 
     # -- reading ---------------------------------------------------------------------------
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import cast
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import ColumnElement, Table, bindparam, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.telephony.calls.models import Call, Talk
@@ -12,6 +13,11 @@ from callcenter.telephony.domain.ledger import CallRow, Direction, EndedBy, Outc
 
 CHUNK = 500
 """Ids per statement, well below the number of parameters that any database takes."""
+
+
+CALL = cast(Table, Call.__table__)
+_BY_IDS = select(CALL).where(CALL.c.id.in_(bindparam("ids", expanding=True)))
+"""Made once: to make a statement costs more than to carry it out."""
 
 
 def talked_in(call_id: ColumnElement[str], seat: str) -> ColumnElement[bool]:
@@ -32,8 +38,8 @@ async def call_rows(session: AsyncSession, ids: Collection[str]) -> dict[str, Ca
     wanted = sorted(ids)
     found: dict[str, CallRow] = {}
     for start in range(0, len(wanted), CHUNK):
-        statement = select(Call.__table__).where(Call.id.in_(wanted[start : start + CHUNK]))
-        for row in (await session.execute(statement)).mappings():
+        rows = await session.execute(_BY_IDS, {"ids": wanted[start : start + CHUNK]})
+        for row in rows.mappings():
             values = dict(row)
             values["direction"] = Direction(values["direction"])
             values["outcome"] = Outcome(values["outcome"])

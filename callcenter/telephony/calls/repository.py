@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, func, select, update
+from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -47,6 +47,15 @@ def _upsert(table: Table, dialect: str) -> Any:
     return made.on_conflict_do_update(index_elements=["id"], set_=values)
 
 
+def _save_offset(dialect: str) -> Any:
+    table = cast(Table, JournalOffset.__table__)
+    made = _insert(table, dialect).values(
+        {name: bindparam(name) for name in ("node", *(field.name for field in fields(Offset)))}
+    )
+    changed = {field.name: made.excluded[field.name] for field in fields(Offset)}
+    return made.on_conflict_do_update(index_elements=["node"], set_=changed)
+
+
 _UPSERTS = {
     dialect: [(name, tuple(table.c.keys()), _upsert(table, dialect)) for name, table in _TABLES]
     for dialect in ("sqlite", "postgresql")
@@ -65,6 +74,9 @@ class Offset:
     last_row_at: datetime | None
     rows: int
     updated_at: datetime
+
+
+_SAVE_OFFSET = {dialect: _save_offset(dialect) for dialect in ("sqlite", "postgresql")}
 
 
 async def write_changes(session: AsyncSession, changes: LedgerChanges) -> None:
@@ -87,14 +99,9 @@ async def offset_of(session: AsyncSession, node: str) -> Offset | None:
 
 async def save_offset(session: AsyncSession, node: str, offset: Offset) -> None:
     """Write how far `node`'s journal is read."""
-    table = cast(Table, JournalOffset.__table__)
     values = {"node": node} | {field.name: getattr(offset, field.name) for field in fields(Offset)}
     connection = await session.connection()
-    made = _insert(table, connection.dialect.name)
-    changed = {name: made.excluded[name] for name in values if name != "node"}
-    await connection.execute(
-        made.on_conflict_do_update(index_elements=["node"], set_=changed), values
-    )
+    await connection.execute(_SAVE_OFFSET[connection.dialect.name], values)
 
 
 async def next_generation(session: AsyncSession, node: str) -> None:

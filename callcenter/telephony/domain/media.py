@@ -59,6 +59,15 @@ _AUDIBLE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class MediaNote:
+    """What became of one audio file of a call, for whoever keeps the call's history."""
+
+    call_id: str
+    media_id: str
+    status: MediaStatus
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """One side of a recording, the caller's or the other one; milliseconds."""
 

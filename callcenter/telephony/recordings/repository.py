@@ -6,8 +6,8 @@ machine.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from callcenter.telephony.calls.lookup import talked_in
 from callcenter.telephony.domain.media import MediaKind, MediaStatus
 from callcenter.telephony.recordings.models import MediaAccess, MediaFile, MediaRemoval
+from callcenter.telephony.recordings.waiting import WaitingFile
 
 CHUNK = 500
 """Ids per statement, well below the number of parameters that any database takes."""
@@ -65,10 +66,36 @@ async def by_ids(session: AsyncSession, ids: Collection[str]) -> dict[str, Media
     return found
 
 
+FROM_LEDGER = (
+    "source_path",
+    "started_at",
+    "no_room",
+    "expected_ms",
+    "expected_left_ms",
+    "expected_right_ms",
+)
+"""What of a file's row follows the ledger."""
+# Made once, as what follows: to make a statement costs more than to carry it out.
+_FACTS = select(FILE.c.id, *(FILE.c[name] for name in FROM_LEDGER)).where(
+    FILE.c.id.in_(bindparam("ids", expanding=True))
+)
+_ADD = insert(FILE)
+
+
+async def ledger_facts(session: AsyncSession, ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """`FROM_LEDGER` of those of `ids` that there are."""
+    wanted = sorted(ids)
+    found: dict[str, Mapping[str, Any]] = {}
+    for start in range(0, len(wanted), CHUNK):
+        rows = await session.execute(_FACTS, {"ids": wanted[start : start + CHUNK]})
+        found.update({row["id"]: row for row in rows.mappings()})
+    return found
+
+
 async def add_files(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Insert `rows`."""
     if rows:
-        await session.execute(insert(FILE), rows)
+        await session.execute(_ADD, rows)
 
 
 _CHANGING = update(FILE).where(FILE.c.id == bindparam("of_id"), FILE.c.status == bindparam("was"))
@@ -88,35 +115,22 @@ async def change(
 # -- what the worker asks ----------------------------------------------------------------------
 
 
-async def due(session: AsyncSession, node: str, now: datetime, limit: int) -> Sequence[MediaFile]:
-    """Up to `limit` files that are due: those with something left on the disk first."""
-    left = MediaFile.source_left.is_(True)
-    waiting = MediaFile.status == _PENDING
-    found: list[MediaFile] = []
-    for wanted in (left, waiting):
+async def due(
+    session: AsyncSession, node: str, until: datetime, limit: int
+) -> Sequence[WaitingFile]:
+    """Up to `limit` files that are due by `until`: those with something left on the disk first."""
+    found: list[WaitingFile] = []
+    for wanted in (FILE.c.source_left.is_(True), FILE.c.status == _PENDING):
         statement = (
-            select(MediaFile)
-            .where(wanted, MediaFile.due_at <= now, _of_node(node))
-            .order_by(MediaFile.due_at)
+            select(*(FILE.c[field.name] for field in fields(WaitingFile)))
+            .where(wanted, FILE.c.due_at <= until, _of_node(node))
+            .order_by(FILE.c.due_at)
             .limit(limit - len(found))
         )
         if len(found) < limit:
-            found.extend((await session.scalars(statement)).all())
+            rows = await session.execute(statement)
+            found += [WaitingFile(**row) for row in rows.mappings()]
     return found
-
-
-async def next_due(session: AsyncSession, node: str) -> datetime | None:
-    """When the next file is due; None if none waits."""
-    moments: list[datetime] = []
-    for wanted in (MediaFile.source_left.is_(True), MediaFile.status == _PENDING):
-        statement = (
-            select(MediaFile.due_at)
-            .where(wanted, _of_node(node))
-            .order_by(MediaFile.due_at)
-            .limit(1)
-        )
-        moments.extend(await session.scalars(statement))
-    return min(moments, default=None)
 
 
 async def everything(session: AsyncSession) -> Sequence[MediaFile]:

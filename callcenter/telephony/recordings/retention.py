@@ -24,7 +24,7 @@ from callcenter.platform.broadcast import Change
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
-from callcenter.telephony.domain.media import MediaKind, MediaStatus
+from callcenter.telephony.domain.media import MediaKind, MediaNote, MediaStatus
 from callcenter.telephony.recordings import repository
 from callcenter.telephony.recordings.files import Folders, Unusable, below, size_of
 from callcenter.telephony.recordings.finishing import clear, stored_files
@@ -147,7 +147,6 @@ class Retention:
 
     async def _remove(self, batch: Collection[_Weighed], reason: Reason) -> None:
         now = self._clock()
-        told: list[Change] = []
         marked: list[_Weighed] = []
         async with self._database.writing() as session:
             for one in batch:
@@ -171,8 +170,11 @@ class Retention:
                     "at": now,
                 }
                 await repository.add_removal(session, row)
-                told += await self._note_media(session, file.call_id, file.id, MediaStatus.REMOVED)
                 marked.append(one)
+            told = await self._note_media(
+                session,
+                [MediaNote(one.file.call_id, one.file.id, MediaStatus.REMOVED) for one in marked],
+            )
         for change in told:
             self._publish(change)
         gone = await asyncio.to_thread(self._delete, [one.file for one in marked], now)

@@ -12,7 +12,7 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,6 +45,7 @@ from callcenter.telephony.recordings.files import (
 )
 from callcenter.telephony.recordings.models import MediaAccess, MediaFile, MediaRemoval
 from callcenter.telephony.recordings.repository import MediaFilter
+from callcenter.telephony.recordings.waiting import WaitingFile
 
 _log = logging.getLogger(__name__)
 
@@ -128,6 +129,8 @@ class MediaService:
         self._settle = timedelta(milliseconds=settings.recording_settle_ms)
         self._clock = clock
         self._listeners: list[Callable[[], None]] = []
+        self._fresh: Sequence[WaitingFile] = ()
+        self._changed: set[str] = set()
         self.lost = 0
         """Finished files that somebody asked for and that were not on the disk as they were
         finished."""
@@ -144,17 +147,26 @@ class MediaService:
         After the commit the media worker must be woken.
         """
         told = {row["id"]: row for row in self._over(changes)}
+        self._fresh, self._changed = (), set()
         if not told:
             return ()
-        present = await repository.by_ids(session, told)
-        await repository.add_files(
-            session, [_new(row) for key, row in told.items() if key not in present]
-        )
+        present = await repository.ledger_facts(session, told)
+        fresh = [_new(row) for key, row in told.items() if key not in present]
+        await repository.add_files(session, fresh)
         for media_id, file in present.items():
-            facts = {name: told[media_id][name] for name in _FROM_LEDGER}
-            if any(getattr(file, name) != value for name, value in facts.items()):
+            facts = {name: told[media_id][name] for name in repository.FROM_LEDGER}
+            if any(file[name] != value for name, value in facts.items()):
                 await repository.change(session, media_id, facts, was=MediaStatus.PENDING)
+                self._changed.add(media_id)
+        self._fresh = [_waiting(row) for row in fresh]
         return ()
+
+    def take_fresh(self) -> tuple[Sequence[WaitingFile], Collection[str]]:
+        """The files whose rows the last batch of the ledger made, and the ids of those whose rows
+        it changed; to be asked for once it is committed."""
+        fresh, changed = self._fresh, self._changed
+        self._fresh, self._changed = (), set()
+        return fresh, changed
 
     def _over(self, changes: LedgerChanges) -> list[dict[str, Any]]:
         # From now and not from the end of the call: clocks may have been set meanwhile.
@@ -355,7 +367,6 @@ _NOTHING: dict[str, int | None] = {
     "expected_right_ms": None,
 }
 """What is expected of a voice message."""
-_FROM_LEDGER = ("source_path", "started_at", "no_room", *_NOTHING)
 
 
 def _expected(row: RecordingRow) -> dict[str, int | None]:
@@ -381,6 +392,13 @@ def _new(row: dict[str, Any]) -> dict[str, Any]:
         "wav_kept": False,
         "attempts": 0,
     }
+
+
+def _waiting(row: dict[str, Any]) -> WaitingFile:
+    return WaitingFile(**{name: row[name] for name in _FOR_THE_WORKER})
+
+
+_FOR_THE_WORKER = frozenset(field.name for field in fields(WaitingFile)) - {"error", "path"}
 
 
 def _not_audible(row: MediaFile) -> CallcenterError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Table, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.workforce.agents.models import (
@@ -126,6 +127,11 @@ async def ended_of_state(
 # -- facts of the ledger ---------------------------------------------------------------------
 
 
+FACT = cast(Table, AgentFact.__table__)
+_OLDEST_FACTS = select(FACT).order_by(FACT.c.at, FACT.c.id).limit(bindparam("most"))
+"""Made once: they are asked for with every batch of the ledger, which mostly has none."""
+
+
 async def add_facts(session: AsyncSession, rows: Iterable[AgentFact]) -> None:
     """Keep them until they are taken."""
     session.add_all(list(rows))
@@ -133,8 +139,8 @@ async def add_facts(session: AsyncSession, rows: Iterable[AgentFact]) -> None:
 
 async def facts(session: AsyncSession, limit: int) -> Sequence[AgentFact]:
     """The oldest, as the ledger tells them."""
-    query = select(AgentFact).order_by(AgentFact.at, AgentFact.id).limit(limit)
-    return (await session.execute(query)).scalars().all()
+    rows = await session.execute(_OLDEST_FACTS, {"most": limit})
+    return [AgentFact(**row) for row in rows.mappings()]
 
 
 async def forget_facts(session: AsyncSession, ids: Collection[int]) -> None:

@@ -23,6 +23,11 @@ TASK = cast(Table, CallbackTask.__table__)
 MISSED = cast(Table, CallbackMissed.__table__)
 ATTEMPT = cast(Table, CallbackAttempt.__table__)
 
+_OPEN_OF_NUMBERS = select(TASK.c.id).where(
+    TASK.c.open_number.in_(bindparam("numbers", expanding=True))
+)
+"""Made once: it is asked for every call, and hardly anybody who calls has such a task."""
+
 OPEN_STATES = tuple(status.value for status in CallbackStatus if status.is_open)
 
 
@@ -68,12 +73,15 @@ async def open_of_numbers(
     session: AsyncSession, numbers: Collection[str]
 ) -> dict[str, CallbackTask]:
     """Open and taken tasks of `numbers`."""
+    ids = [
+        task_id
+        for part in _chunks(numbers)
+        for task_id in await session.scalars(_OPEN_OF_NUMBERS, {"numbers": part})
+    ]
     return {
         row.number: row
-        for part in _chunks(numbers)
-        for row in await session.scalars(
-            select(CallbackTask).where(CallbackTask.open_number.in_(part))
-        )
+        for part in _chunks(ids)
+        for row in await session.scalars(select(CallbackTask).where(CallbackTask.id.in_(part)))
     }
 
 

@@ -28,7 +28,7 @@ from callcenter.telephony.domain.ledger import (
     Via,
     VoiceMessageRow,
 )
-from callcenter.telephony.domain.media import MediaStatus
+from callcenter.telephony.domain.media import MediaNote, MediaStatus
 
 # 15:59:30 UTC is half a minute before midnight in Shanghai.
 BEFORE_MIDNIGHT = datetime(2026, 11, 24, 15, 59, 30, tzinfo=UTC)
@@ -266,9 +266,12 @@ async def test_what_became_of_a_recording_is_told_once(
     told: list[Change] = []
     for status in (MediaStatus.PENDING, MediaStatus.MISSING, MediaStatus.READY, MediaStatus.READY):
         async with database.writing() as session:
-            told.extend(await cases.note_media(session, row.id, f"{row.id}/rec1", status))
+            told.extend(
+                await cases.note_media(session, [MediaNote(row.id, f"{row.id}/rec1", status)])
+            )
     async with database.writing() as session:
-        assert await cases.note_media(session, "pbx1:9.9", "pbx1:9.9/rec1", MediaStatus.READY) == ()
+        nobodys = MediaNote("pbx1:9.9", "pbx1:9.9/rec1", MediaStatus.READY)
+        assert not await cases.note_media(session, [nobodys])
     assert [change.data["status"] for change in told] == ["missing", "ready"]
     kinds = [kind for kind, _ in await history(database)]
     assert kinds == ["opened", "recording_missing", "recording_ready"]

@@ -20,7 +20,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.simulator.sound import CALLER_HZ, RATE, SEAT_HZ, Samples, tone
 from callcenter.telephony.domain.ledger import LedgerChanges, RecordingRow, VoiceMessageRow
-from callcenter.telephony.domain.media import MediaStatus
+from callcenter.telephony.domain.media import MediaNote
 from callcenter.telephony.recordings.models import MediaFile
 from callcenter.telephony.recordings.retention import Retention
 from callcenter.telephony.recordings.service import MediaService
@@ -65,13 +65,11 @@ class House:
     def later(self, **span: float) -> None:
         self.now += timedelta(**span)
 
-    async def note(
-        self, session: AsyncSession, call_id: str, media_id: str, status: MediaStatus, /
-    ) -> Sequence[Change]:
-        self.notes.append((media_id, status.value))
+    async def note(self, session: AsyncSession, files: Sequence[MediaNote], /) -> Sequence[Change]:
+        self.notes += [(one.media_id, one.status.value) for one in files]
         if self.cases is not None:
-            return await self.cases.note_media(session, call_id, media_id, status)
-        return (Change("case.recording", {"media_id": media_id}),)
+            return await self.cases.note_media(session, files)
+        return [Change("case.recording", {"media_id": one.media_id}) for one in files]
 
     def new_worker(self) -> MediaWorker:
         """As after a restart."""

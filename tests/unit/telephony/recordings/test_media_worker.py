@@ -20,7 +20,7 @@ from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.domain.media import MediaKind, MediaStatus
 from callcenter.telephony.recordings import finishing
 from callcenter.telephony.recordings.samples import blocks, find_samples
-from callcenter.telephony.recordings.worker import LOOKS
+from callcenter.telephony.recordings.verdicts import LOOKS
 from tests.unit.telephony.recordings.conftest import Build
 from tests.unit.telephony.recordings.house import HOUR, House, sides, stereo, wav
 
