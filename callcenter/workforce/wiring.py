@@ -12,7 +12,6 @@ from callcenter.platform.health import Check
 from callcenter.platform.port import Port
 from callcenter.platform.wiring import Platform, Routers, Task
 from callcenter.telephony.calls.arrivals import Arrivals
-from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.pbx.agent_link import AgentLink
 from callcenter.telephony.pbx.callback_dial import CallbackDialler
 from callcenter.telephony.pbx.steering_switch import SteeringSwitch
@@ -147,12 +146,8 @@ def _agents(platform: Platform, people: People, telephony: Telephony) -> tuple[_
     people.users.on_change(agents.user_changed)
     telephony.seats.on_change(agents.seats_changed)
 
-    def work_came(changes: LedgerChanges) -> None:
-        if changes.rings or changes.talks:
-            agents.wake()
-
     telephony.audience.join(agents)
-    telephony.audience.after_commit(work_came)
+    telephony.audience.after_commit(lambda _changes: agents.ledger_grew())
     sitting, history = Sitting(agents), AgentHistory(database, settings)
     telephony.sitting.fill(sitting)
     platform.shelf.put(agents, history, BreakReasons(database))

@@ -40,6 +40,8 @@ _log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 0.5
 """The PBX answers a command some milliseconds before the floor shows what came of it."""
+TOGETHER_SECONDS = 0.02
+"""What the PBX says of one moment, of all seats, is looked at together."""
 LOOK_SECONDS = 1.0
 """Longest time without a look, for what had to be left for later."""
 QUEUES_REMEMBERED = 5000
@@ -97,25 +99,30 @@ class AgentLink:
 
     async def run(self, watcher: SeatWatcher) -> None:
         """Tell `watcher` of its seats, and keep their pauses, until cancelled."""
+        loop = asyncio.get_running_loop()
         last: Floor | None = None
         told: dict[Extension, SeatSeen] = {}
+        kept: tuple[object, float] = (None, 0.0)
+        """The members that pauses were last compared with, and when."""
         while True:
             await self._live.wait_until(partial(is_not, last), LOOK_SECONDS)
+            await asyncio.sleep(TOGETHER_SECONDS)
             floor = self._live.floor
             if floor is None:
-                last, told = None, {}  # Afterwards everything is news, also to who came meanwhile.
+                # Afterwards everything is news, also to who came meanwhile.
+                last, told, kept = None, {}, (None, 0.0)
                 continue
             last = floor
             seats = watcher.seated()
             told = {seat: seen for seat, seen in told.items() if seat in seats}
-            new = {
-                seat: seen
-                for seat, seen in self._look(floor, seats).items()
-                if told.get(seat) != seen
-            }
+            seen_now = self._look(floor, seats) if seats else {}
+            new = {seat: seen for seat, seen in seen_now.items() if told.get(seat) != seen}
             if new and await watcher.seats_seen(new):
                 told.update(new)
-            self._keep(floor)
+            members, at = kept
+            if floor.members is not members or loop.time() - at >= LOOK_SECONDS:
+                kept = floor.members, loop.time()
+                self._keep(floor)
 
     def look(self, seat: Extension) -> SeatSeen | None:
         """The seat as the floor shows it now; None while there is no link."""
@@ -152,6 +159,8 @@ class AgentLink:
 
     def _keep(self, floor: Floor) -> None:
         """Send what the floor does not show. Places in the PBX's own configuration are not ours."""
+        if not self._kept:
+            return
         now = asyncio.get_running_loop().time()
         for member in floor.members.values():
             seat = Extension(member.interface.removeprefix("PJSIP/"))

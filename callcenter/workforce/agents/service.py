@@ -88,6 +88,8 @@ class AgentService:
         self._queues = queues or OneQueue(settings.hotline_number)
         self._clock = clock
         self._wake = asyncio.Event()
+        self._facts_came = False
+        """The last batch of the ledger had facts of ours."""
         self._changed_users: set[int] = set()
         self._check_seats = True
         """A seat may have been disabled or removed; at the beginning, while we were not there."""
@@ -121,8 +123,14 @@ class AgentService:
                     await self._wake.wait()
 
     def wake(self) -> None:
-        """The ledger has grown, or a clock was set."""
+        """The ledger may hold facts of ours, or a clock was set."""
         self._wake.set()
+
+    def ledger_grew(self) -> None:
+        """What `on_ledger` heard last is committed."""
+        if self._facts_came:
+            self._facts_came = False
+            self.wake()
 
     def user_changed(self, user_id: int) -> None:
         """What the user may do has changed: who is no agent any more is logged out soon."""
@@ -367,7 +375,9 @@ class AgentService:
 
     async def on_ledger(self, session: AsyncSession, changes: LedgerChanges) -> Sequence[Change]:
         """Keep what the ledger says of agents' seats until it is taken (`LedgerListener`)."""
-        await repository.add_facts(session, await facts_in(session, changes, self._may_sit))
+        facts = await facts_in(session, changes, self._may_sit)
+        self._facts_came = self._facts_came or bool(facts)
+        await repository.add_facts(session, facts)
         return ()
 
     def _may_sit(self, seat: str) -> bool:
