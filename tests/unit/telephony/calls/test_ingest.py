@@ -230,7 +230,7 @@ async def test_a_rebuild_stops_where_the_reader_is_and_opens_lost_cases(house: H
     house.append(journal("answered"))
     await house.reader().catch_up()
     async with house.database.writing() as session:
-        for name in ("case", "case_event"):
+        for name in ("case_event", "case"):
             await session.execute(metadata.tables[name].delete())
     house.append(journal("rated"))
     await rebuild(house.settings, house.database, lambda _line: None, (house.cases, house.media))
