@@ -196,6 +196,8 @@ async def _first_rows(
     had_token = settings.token_file.exists()
     database = Database(settings.db_url)
     try:
+        keys = import_module("callcenter.people.trail.keys")
+        await keys.ensure_key(database, settings.trail_key_path)
         seats = import_module("callcenter.telephony.seats.service").SeatService(database, settings)
         await seats.ensure_first()
         tokens = import_module("callcenter.people.tokens.service").TokenService(database)

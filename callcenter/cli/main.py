@@ -164,12 +164,16 @@ def token_create(
     role: Annotated[
         list[Role] | None, typer.Option(help="What it may do; may be given more than once.")
     ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="How long it is valid; else a setting says.")
+    ] = None,
 ) -> None:
     """Make a token and print it once; only its hash is kept. Without --role it is an admin's."""
     settings = load_settings()
 
     async def work(database: Database) -> Any:
-        return await _tokens(database).create(name, frozenset(role or (Role.ADMIN,)))
+        roles = frozenset(role or (Role.ADMIN,))
+        return await _tokens(database).create(name, roles, days=days or settings.token_days)
 
     say(str(with_database(settings, work)))
 
@@ -187,7 +191,8 @@ def token_list(as_json: Json = False) -> None:
         show_json(rows)
         return
     for row in rows:
-        state = f"revoked {row.revoked_at:%Y-%m-%d %H:%M}Z" if row.revoked_at else "valid"
+        state = "valid" if row.expires_at is None else f"until {row.expires_at:%Y-%m-%d %H:%M}Z"
+        state = f"revoked {row.revoked_at:%Y-%m-%d %H:%M}Z" if row.revoked_at else state
         roles = " ".join(sorted(row.roles))
         say(f"{row.name:<20} {row.created_at:%Y-%m-%d %H:%M}Z  {state}  {roles}")
 
@@ -232,13 +237,16 @@ def trail_verify(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Whether the chain is whole; exit code 1 if not. Note the head that it prints: with --noted
-    it shows later that the end was not cut off and nothing was written anew."""
+    """Whether the chain is whole, and has every head that the service wrote down each day; exit
+    code 1 if not. The head that it prints may be noted elsewhere besides, and given with --noted.
+    """
     settings = load_settings()
     head = import_module("callcenter.people.trail.chain").parse_head(noted) if noted else None
 
     async def work(database: Database) -> Any:
-        return await import_module("callcenter.people.trail.service").Trail(database).verify(head)
+        heads = import_module("callcenter.people.trail.heads").read_heads(settings.trail_heads_path)
+        trail = import_module("callcenter.people.trail.service").Trail(database)
+        return await trail.verify(*heads, head)
 
     verdict = with_database(settings, work)
     if as_json:
@@ -316,6 +324,7 @@ def with_database(settings: Settings, work: Any) -> Any:
 
     async def inside() -> Any:
         database = Database(settings.db_url)
+        import_module("callcenter.people.trail.keys").use_key(database, settings.trail_key_path)
         try:
             return await work(database)
         finally:

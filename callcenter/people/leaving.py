@@ -65,7 +65,7 @@ class Leaving:
         with answering() as told:
             door = _Door(scope, receive, send, told, self._known, self._monotonic)
             try:
-                await self._app(scope, receive, door.send)
+                await self._app(scope, door.receive, door.send)
             finally:
                 await door.close()
 
@@ -114,6 +114,7 @@ class _Door:
         self._form: Form | None = None
         self._start: Message | None = None
         self._held = b""
+        self._sent = b""
         self._over = False
         self._gathered: Shown = frozenset()
         self._note_at = 0.0
@@ -121,6 +122,13 @@ class _Door:
     @property
     def _sees(self) -> bool:
         return self._who is not None and self._who.may(Permission.NUMBER_SEE)
+
+    async def receive(self) -> Message:
+        """What the endpoint is sent: numbers in it are nothing new to who sent them."""
+        message = await self._receive()
+        if message["type"] == "http.request" and self._sees:
+            self._sent += message.get("body", b"")
+        return message
 
     async def send(self, message: Message) -> None:
         """What the endpoint sends."""
@@ -159,6 +167,9 @@ class _Door:
             body = masked_answer(body, form)
         elif start["status"] < 400 and self._who is not None:
             shown = self._new(numbers_shown(body, form, _area(self._scope["path"])))
+            if self._sent and shown:
+                own = [one for _of, one in numbers_shown(self._sent, Form.JSON, "")]
+                shown = frozenset(one for one in shown if not _is_own(one[1], own))
             if shown and not await self._noted(shown):
                 return
         MutableHeaders(raw=start["headers"])["content-length"] = str(len(body))
@@ -211,6 +222,11 @@ class _Door:
         trail = shelf_of(self._scope["app"]).take(Trail)
         await trail.note(Entry(ACTION, _what(self._scope), data))
         self._known.noted(self._who, shown)
+
+
+def _is_own(digits: str, own: Collection[str]) -> bool:
+    """Whether it is a number that was sent, perhaps written without the country's code now."""
+    return any(one.endswith(digits) or digits.endswith(one) for one in own)
 
 
 def _has_words(path: str) -> bool:

@@ -10,6 +10,8 @@ from callcenter.people.rights_now import RightsNow
 from callcenter.people.tokens import endpoints as tokens_api
 from callcenter.people.tokens.service import TokenService
 from callcenter.people.trail import endpoints as trail_api
+from callcenter.people.trail.heads import Heads
+from callcenter.people.trail.keys import use_key
 from callcenter.people.trail.service import Trail
 from callcenter.people.users import endpoints as users_api
 from callcenter.people.users import oidc_endpoints, session_endpoints
@@ -39,8 +41,11 @@ def wire_people(platform: Platform) -> People:
     """Errors: none; nothing is asked of the database yet. `ConfidentialCalls` is filled by the
     cases."""
     database, settings, shelf = platform.database, platform.settings, platform.shelf
+    use_key(database, settings.trail_key_path)
     trail = Trail(database)
-    tokens = TokenService(database)
+    heads = Heads(database, settings.trail_heads_path, settings.trail_syslog)
+    platform.stack.push_async_callback(heads.close)
+    tokens = TokenService(database, days=settings.token_days)
     passwords = Passwords(settings)
     users = UserService(database, passwords, publish=platform.broadcast.publish)
     sessions = SessionService(database, settings, users, passwords)
@@ -50,4 +55,9 @@ def wire_people(platform: Platform) -> People:
     oidc = OidcService(database, settings, users, sessions)
     platform.stack.push_async_callback(oidc.close)
     shelf.put(trail, tokens, users, sessions, answers, oidc)
-    return People(users, RightsNow(users, tokens), trail, (Task("open-answers", answers.run),))
+    return People(
+        users,
+        RightsNow(users, tokens),
+        trail,
+        (Task("open-answers", answers.run), Task("trail-heads", heads.run)),
+    )

@@ -410,6 +410,27 @@ class Settings(BaseSettings):
     cookie_secure: bool = Field(
         False, description="True behind a TLS proxy: cookies go over TLS alone."
     )
+    trail_key_file: Path | None = Field(
+        None,
+        description="What the audit trail is signed with; else trail/key in the home. Keep it where"
+        " the database's owner cannot read it.",
+    )
+    trail_heads_file: Path | None = Field(
+        None,
+        description="Where the trail's head is written each day and at each stop; else trail/heads"
+        " in the home. A place that can only be appended to is best.",
+    )
+    trail_syslog: str = Field(
+        "",
+        pattern=r"^(|/\S+|[^\s/:]+:[0-9]{1,5})$",
+        description="A socket (/dev/log) or host:port that is told each head too; empty: none.",
+    )
+    token_days: int = Field(
+        365,
+        ge=1,
+        le=3650,
+        description="How long a new API token is valid: what nobody renews, nobody uses.",
+    )
     session_idle_minutes: int = Field(
         60, ge=5, le=1440, description="A screen asks every few seconds; this one is left."
     )
@@ -594,6 +615,16 @@ class Settings(BaseSettings):
     def secrets_file(self) -> Path:
         """Secrets made at first run, mode 600."""
         return self.home / "secrets.env"
+
+    @cached_property
+    def trail_key_path(self) -> Path:
+        """The audit trail's key, mode 600."""
+        return self.trail_key_file or self.home / "trail" / "key"
+
+    @cached_property
+    def trail_heads_path(self) -> Path:
+        """The audit trail's heads, one a line."""
+        return self.trail_heads_file or self.home / "trail" / "heads"
 
     @cached_property
     def token_file(self) -> Path:

@@ -78,7 +78,10 @@ def numbers_shown(body: bytes, form: Form, area: str) -> Shown:
 
 
 def _text(body: bytes) -> str:
-    return body.decode("utf-8", "surrogatepass")
+    try:
+        return body.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:  # what somebody sends; an answer of ours is always in UTF-8
+        return body.decode("utf-8", "replace")
 
 
 def _event_line(line: str, change: Callable[[str], str]) -> str:

@@ -34,6 +34,7 @@ async def list_tokens(service: Service) -> list[TokenOut]:
             name=one.name,
             roles=sorted(one.roles),
             created_at=one.created_at,
+            expires_at=one.expires_at,
             revoked_at=one.revoked_at,
         )
         for one in await service.list()
@@ -51,7 +52,7 @@ async def list_tokens(service: Service) -> list[TokenOut]:
             "there is a token 'wall-board' already; revoke it first, or take another name",
         ),
         422: _error(
-            "Codes `bad_input`, `bad_token_name`.",
+            "Codes `bad_input`, `bad_token_name`, `reserved_name`.",
             "bad_token_name",
             "name: 1 to 64 letters, digits, blanks or . @ _ -, no blank at the ends",
         ),
@@ -59,9 +60,8 @@ async def list_tokens(service: Service) -> list[TokenOut]:
 )
 async def make_token(body: TokenIn, service: Service) -> TokenMadeOut:
     """For a machine; it may do what its roles may. Shown in this answer and never again."""
-    return TokenMadeOut(
-        name=body.name, token=await service.create(body.name, frozenset(body.roles))
-    )
+    token = await service.create(body.name, frozenset(body.roles), days=body.days)
+    return TokenMadeOut(name=body.name, token=token)
 
 
 @router.delete(

@@ -21,4 +21,6 @@ class ApiToken(Base):
     roles: Mapped[str] = mapped_column(String(200), server_default="admin")
     """Words of `domain.permissions.Role`, sorted, with a blank between."""
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    """None: made before tokens ended by themselves, and renewed by nobody."""
     revoked_at: Mapped[datetime | None]

@@ -12,6 +12,7 @@ _EXAMPLE: dict[str, JsonValue] = {
     "name": "wall-board",
     "roles": ["analyst"],
     "created_at": "2026-11-24T03:57:04Z",
+    "expires_at": "2027-11-24T03:57:04Z",
     "revoked_at": None,
 }
 
@@ -27,6 +28,9 @@ class TokenOut(BaseModel):
     name: str
     roles: list[Role]
     created_at: AwareDatetime
+    expires_at: AwareDatetime | None = Field(
+        description="From then on it is worth nothing. Null: an old one, without an end."
+    )
     revoked_at: AwareDatetime | None = Field(description="Null: it is valid.")
 
 
@@ -40,6 +44,9 @@ class TokenIn(BaseModel):
 
     name: TokenName
     roles: Roles
+    days: int | None = Field(
+        None, ge=1, le=3650, description="How long it is valid; else the setting token_days."
+    )
 
 
 class TokenMadeOut(BaseModel):

@@ -22,12 +22,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
 
 from callcenter.people.access.actor import Actor
+from callcenter.people.access.free_name import must_be_free_of_users
 from callcenter.people.domain.permissions import Role, permissions_of, roles_in, words_of
 from callcenter.people.tokens import repository
 from callcenter.people.tokens.models import ApiToken
@@ -40,6 +41,10 @@ from callcenter.platform.secrets import write_private
 CACHE_SECONDS = 1.0
 CACHE_ENTRIES = 1000
 """More tokens than an office has programs; the one unused longest goes first."""
+
+DAYS = 365
+RENEWED_DAYS = 30
+"""The first token is made anew at a start if it ends so soon: nobody would notice in time."""
 
 FIRST_NAME = "first"
 PREFIX = "cc_"
@@ -55,6 +60,7 @@ class TokenInfo:
     name: str
     roles: frozenset[Role]
     created_at: datetime
+    expires_at: datetime | None
     revoked_at: datetime | None
 
 
@@ -66,7 +72,11 @@ class TokenService:
         database: Database,
         clock: Clock = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        days: int = DAYS,
     ) -> None:
+        """`days` is how long a new token is valid, unless it is said."""
+        self._days = days
         self._database = database
         self._clock = clock
         self._monotonic = monotonic
@@ -79,10 +89,13 @@ class TokenService:
         """Call `listener` after each commit that ended a token."""
         self._listeners.append(listener)
 
-    async def create(self, name: str, roles: Collection[Role] = (Role.ADMIN,)) -> str:
-        """A new token, shown this once. The name of a revoked one may be used again.
+    async def create(
+        self, name: str, roles: Collection[Role] = (Role.ADMIN,), *, days: int | None = None
+    ) -> str:
+        """A new token, shown this once, valid for so many days. The name of one that is revoked or
+        has ended may be used again.
 
-        `BadInput` ``bad_token_name``, ``no_roles``; `Conflict` ``token_exists``.
+        `BadInput` ``bad_token_name``, ``reserved_name``, ``no_roles``; `Conflict` ``token_exists``.
         """
         if not roles:
             raise BadInput("roles: name one at least", code="no_roles")
@@ -95,15 +108,18 @@ class TokenService:
         try:
             async with self._database.writing() as session:
                 row = await repository.by_name(session, name)
-                if row is not None and row.revoked_at is None:
+                if row is not None and self._valid(row):
                     raise _exists(name)
+                await must_be_free_of_users(session, name)
                 if row is None:
                     row = ApiToken(name=name)
                     session.add(row)
                 now = self._clock()
                 row.sha256, row.created_at, row.revoked_at = _hash(token), now, None
+                row.expires_at = now + timedelta(days=days or self._days)
                 row.roles = words_of(roles)
-                made = Entry("token.made", f"token:{name}", {"roles": sorted(roles)})
+                about = {"roles": sorted(roles), "expires_at": row.expires_at}
+                made = Entry("token.made", f"token:{name}", about)
                 await record(session, made, now=now)
         except IntegrityError as error:  # another process was faster
             raise _exists(name) from error
@@ -114,7 +130,8 @@ class TokenService:
         async with self._database.reading() as session:
             rows = await repository.all_tokens(session)
         return [
-            TokenInfo(row.name, roles_in(row.roles), row.created_at, row.revoked_at) for row in rows
+            TokenInfo(row.name, roles_in(row.roles), row.created_at, row.expires_at, row.revoked_at)
+            for row in rows
         ]
 
     async def revoke(self, name: str) -> None:
@@ -136,7 +153,7 @@ class TokenService:
         """The token `name` with its present roles; None if it is not valid."""
         async with self._database.reading() as session:
             row = await repository.by_name(session, name)
-        return None if row is None or row.revoked_at is not None else _actor(row)
+        return None if row is None or not self._valid(row) else _actor(row)
 
     async def check(self, token: str) -> str | None:
         """The name of a valid `token`, or None."""
@@ -153,7 +170,7 @@ class TokenService:
         revocations, asked_at = self._revocations, self._monotonic()
         async with self._database.reading() as session:
             row = await repository.by_hash(session, digest)
-        if row is None or row.revoked_at is not None or not hmac.compare_digest(row.sha256, digest):
+        if row is None or not self._valid(row) or not hmac.compare_digest(row.sha256, digest):
             self._cache.pop(digest, None)
             return None
         who = _actor(row)
@@ -170,7 +187,12 @@ class TokenService:
         by_hash = {_hash(token): token for token in proofs}
         async with self._database.reading() as session:
             rows = await repository.by_hashes(session, by_hash.keys())
-        return {by_hash[row.sha256]: _actor(row) for row in rows if row.revoked_at is None}
+        return {by_hash[row.sha256]: _actor(row) for row in rows if self._valid(row)}
+
+    def _valid(self, row: ApiToken) -> bool:
+        """Neither revoked nor at its end."""
+        ended = row.expires_at is not None and row.expires_at <= self._clock()
+        return row.revoked_at is None and not ended
 
     async def ensure_first(self, token_file: Path) -> bool:
         """See to it that `token_file` (mode 600) holds a valid token; whether one was made.
@@ -179,13 +201,22 @@ class TokenService:
         held before ends: what was lost may be in wrong hands.
         """
         present = await asyncio.to_thread(_read, token_file)
-        if present and await self.check(present) is not None:
+        if present and await self._lasts(present):
             return False
         with suppress(NotFound):
             await self.revoke(FIRST_NAME)
         token = await self.create(FIRST_NAME)
         await asyncio.to_thread(write_private, token_file, f"{token}\n")
         return True
+
+    async def _lasts(self, token: str) -> bool:
+        """Whether it is valid, and will be for a while."""
+        async with self._database.reading() as session:
+            row = await repository.by_hash(session, _hash(token))
+        if row is None or not self._valid(row):
+            return False
+        soon = self._clock() + timedelta(days=RENEWED_DAYS)
+        return row.expires_at is None or row.expires_at > soon
 
 
 def _actor(row: ApiToken) -> Actor:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from callcenter.people.access.rights import requires
 from callcenter.people.domain.permissions import Permission
+from callcenter.people.trail.chain import ActorKind
 from callcenter.people.trail.repository import TrailFilter
 from callcenter.people.trail.schemas import ENTRY_EXAMPLE, TrailOut
 from callcenter.people.trail.service import Trail
@@ -40,6 +41,7 @@ async def list_trail(
     service: Service,
     config: Config,
     actor: Word = None,
+    actor_kind: Annotated[ActorKind | None, Query()] = None,
     action: Word = None,
     subject: Word = None,
     at_from: Annotated[Moment | None, Query(description="Not before.")] = None,
@@ -50,7 +52,9 @@ async def list_trail(
     limit: Annotated[int, Query(ge=1, description="The setting page_size_max is the most.")] = 50,
 ) -> Page[TrailOut]:
     """Filters narrow together. `callcenter trail verify` says whether the chain is whole."""
-    wanted = TrailFilter(actor=actor, action=action, subject=subject, at_from=at_from, at_to=at_to)
+    wanted = TrailFilter(
+        actor=actor, kind=actor_kind, action=action, subject=subject, at_from=at_from, at_to=at_to
+    )
     before = None
     if cursor is not None:
         (before,) = decode_cursor(cursor, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String, Text
+from sqlalchemy import Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callcenter.platform.db.base import Base, loose
@@ -20,10 +20,12 @@ class TrailEntry(Base):
     at: Mapped[datetime]
     actor: Mapped[str] = mapped_column(String(64), index=True)
     """The user's login, the token's name, or system."""
+    actor_kind: Mapped[str] = mapped_column(String(8), server_default="")
+    """`trail.chain.ActorKind`; empty in entries from before kinds were kept."""
     user_id: Mapped[int | None] = mapped_column(
         info=loose("no entry is ever changed or removed; what it names may be")
     )
-    """None for tokens and for the system: a token may be called like a user."""
+    """None for tokens and for the system."""
     address: Mapped[str] = mapped_column(String(64))
     action: Mapped[str] = mapped_column(String(48))
     subject: Mapped[str] = mapped_column(String(128), index=True)
@@ -34,3 +36,5 @@ class TrailEntry(Base):
     """`sha256` of the entry before."""
     sha256: Mapped[str] = mapped_column(String(64))
     """Of all fields above; see `trail.chain`."""
+    scheme: Mapped[int] = mapped_column(Integer, server_default="1")
+    """How that was made: `trail.chain.Scheme`."""

@@ -22,6 +22,8 @@ class TrailFilter:
     """What a list is narrowed to; None leaves it as wide as it is."""
 
     actor: str | None = None
+    kind: str | None = None
+    """Of actor: a user and a token may have had the same name once."""
     action: str | None = None
     subject: str | None = None
     at_from: datetime | None = None
@@ -54,6 +56,7 @@ async def newest_first(
     statement = select(TrailEntry).order_by(TrailEntry.seq.desc()).limit(limit)
     for column, value in (
         (TrailEntry.actor, wanted.actor),
+        (TrailEntry.actor_kind, wanted.kind),
         (TrailEntry.action, wanted.action),
         (TrailEntry.subject, wanted.subject),
     ):

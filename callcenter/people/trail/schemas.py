@@ -10,6 +10,7 @@ ENTRY_EXAMPLE: dict[str, JsonValue] = {
     "seq": 4711,
     "at": "2026-11-24T03:58:11.207713Z",
     "actor": "wang.fang",
+    "actor_kind": "user",
     "user_id": 12,
     "address": "10.3.0.17",
     "action": "case.read",
@@ -27,6 +28,9 @@ class TrailOut(BaseModel):
     seq: int = Field(description="1, 2, 3 … without a gap.")
     at: AwareDatetime
     actor: str = Field(description="A user's login, a token's name, or system.")
+    actor_kind: str = Field(
+        description="user, token, system or command; empty in entries from before it was kept."
+    )
     user_id: int | None = Field(description="Null: no person, or one who is not logged in.")
     address: str
     action: str = Field(description="Such as case.read, recording.listened, user.changed.")

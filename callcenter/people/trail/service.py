@@ -24,8 +24,10 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.people.access.actor import Actor, present_actor
+from callcenter.people.domain.masking import map_citizen_fields, mask_field
 from callcenter.people.trail import repository
-from callcenter.people.trail.chain import Head, digest, fault
+from callcenter.people.trail.chain import ActorKind, Head, Scheme, digest, fault
+from callcenter.people.trail.keys import ChainKey, key_of
 from callcenter.people.trail.models import TrailEntry
 from callcenter.people.trail.repository import TrailFilter
 from callcenter.platform.clock import Clock, utc_now
@@ -52,6 +54,8 @@ class Entry:
     """Facts (JSON values): names of what changed, filters, counts."""
     actor: str = ""
     """Empty: who asks now, or system."""
+    kind: ActorKind | None = None
+    """None: that of the one who asks, if `actor` is him; else the system, or a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Noted:
     seq: int
     at: datetime
     actor: str
+    actor_kind: str
     user_id: int | None
     address: str
     action: str
@@ -96,17 +101,17 @@ async def record(session: AsyncSession, *entries: Entry, now: datetime) -> None:
 
 
 async def _append(session: AsyncSession, told: Sequence[_Told], now: datetime) -> None:
-    head = await repository.head(session)
+    head, key = await repository.head(session), key_of(session)
     rows = []
     for one in told:
-        row = _row(one, head, now)
+        row = _row(one, head, now, key)
         head = Head(row["seq"], row["sha256"])
         rows.append(row)
     if rows:
         await repository.append(session, rows)
 
 
-def _row(told: _Told, head: Head, now: datetime) -> dict[str, Any]:
+def _row(told: _Told, head: Head, now: datetime, key: ChainKey | None) -> dict[str, Any]:
     entry, who = told.entry, told.who
     actor = entry.actor or (who.name if who else SYSTEM)
     known = who if who is not None and who.name == actor else None
@@ -114,15 +119,30 @@ def _row(told: _Told, head: Head, now: datetime) -> dict[str, Any]:
         "seq": head.seq + 1,
         "at": now,
         "actor": actor[:64],
+        "actor_kind": entry.kind or _kind(actor, known),
         "user_id": known.user_id if known else None,
         "address": who.address[:64] if who else "",
         "action": entry.action[:48],
         "subject": entry.subject[:128],
-        "data": json.dumps(entry.data, ensure_ascii=False, sort_keys=True, default=str),
+        "data": json.dumps(
+            _without_numbers(entry.data), ensure_ascii=False, sort_keys=True, default=str
+        ),
         "previous": head.sha256,
+        "scheme": Scheme.KIND if key is None else Scheme.KEYED,
     }
-    row["sha256"] = digest(SimpleNamespace(**row))
+    row["sha256"] = digest(SimpleNamespace(**row), None if key is None else key.secret)
     return row
+
+
+def _without_numbers(data: Mapping[str, Any]) -> Any:
+    """More people read the trail than may see numbers, also those that stand in words."""
+    return map_citizen_fields(dict(data), mask_field)
+
+
+def _kind(actor: str, known: Actor | None) -> ActorKind:
+    if known is not None:
+        return ActorKind.TOKEN if known.user_id is None else ActorKind.USER
+    return ActorKind.SYSTEM if actor == SYSTEM else ActorKind.COMMAND
 
 
 class Trail:
@@ -180,21 +200,28 @@ class Trail:
             rows = await repository.newest_first(session, wanted, before=before, limit=limit)
         return [_noted(row) for row in rows]
 
-    async def verify(self, noted: Head | None = None) -> Verdict:
-        """Walk the whole chain; `noted` is a head that was written down outside earlier."""
-        head = Head()
+    async def verify(self, *noted: Head | None, key: ChainKey | None = None) -> Verdict:
+        """Walk the whole chain. `noted` are heads that were written down outside earlier; `key` is
+        what entries are signed with, if the database is not known to have one."""
+        head, lowest = Head(), int(Scheme.PLAIN)
+        heads = {one.seq: one for one in noted if one is not None}
         async with self._database.reading() as session:
+            key = key or key_of(session)
+            secret = None if key is None else key.secret
             while rows := await repository.following(session, head.seq, _CHUNK):
                 for row in rows:
-                    problem = fault(head, row, row.sha256)
-                    if problem is None and noted is not None and row.seq == noted.seq:
-                        problem = _unlike(row, noted)
+                    if key is not None and row.seq >= key.since:
+                        lowest = int(Scheme.KEYED)
+                    problem = fault(head, row, row.sha256, lowest=lowest, key=secret)
+                    if problem is None and row.seq in heads:
+                        problem = _unlike(row, heads[row.seq])
                     if problem is not None:
                         return Verdict(head.seq, head, problem)
-                    head = Head(row.seq, row.sha256)
+                    head, lowest = Head(row.seq, row.sha256), max(lowest, row.scheme)
                 session.expunge_all()
-        if noted is not None and head.seq < noted.seq:
-            return Verdict(head.seq, head, f"the end was cut off: entry {noted.seq} was noted")
+        last = max(heads, default=0)
+        if head.seq < last:
+            return Verdict(head.seq, head, f"the end was cut off: entry {last} was noted")
         return Verdict(head.seq, head, None)
 
 
@@ -209,6 +236,7 @@ def _noted(row: TrailEntry) -> Noted:
         seq=row.seq,
         at=row.at,
         actor=row.actor,
+        actor_kind=row.actor_kind,
         user_id=row.user_id,
         address=row.address,
         action=row.action,

@@ -30,7 +30,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from sqlalchemy.exc import IntegrityError
 
+from callcenter.people.access.free_name import must_be_free_of_tokens
 from callcenter.people.domain.permissions import Role, words_of
+from callcenter.people.trail.chain import ActorKind
 from callcenter.people.trail.service import Entry, record
 from callcenter.people.users import repository
 from callcenter.people.users.models import User
@@ -317,6 +319,7 @@ class OidcService:
                     row = self._new(claims, subject)
                     if await repository.by_login(session, row.login) is not None:
                         raise _taken(row.login)
+                    await must_be_free_of_tokens(session, row.login)
                     session.add(row)
                 if not row.enabled:
                     raise Forbidden("this user is disabled", code="user_disabled")
@@ -325,7 +328,8 @@ class OidcService:
                 await session.flush()
                 if before != row.roles:
                     data = {"roles": {"from": before.split(), "to": row.roles.split()}}
-                    entry = Entry("user.changed", f"user:{row.login}", data, row.login)
+                    about = f"user:{row.login}"
+                    entry = Entry("user.changed", about, data, row.login, ActorKind.USER)
                     await record(session, entry, now=self._clock())
                 made = await self._sessions.begin(session, row, place)
         except IntegrityError as error:

@@ -16,6 +16,7 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from callcenter.people.access.free_name import must_be_free_of_tokens
 from callcenter.people.domain.permissions import Role, roles_in, words_of
 from callcenter.people.trail.service import SYSTEM, Entry, record
 from callcenter.people.users import repository
@@ -135,7 +136,8 @@ class UserService:
     ) -> NewPassword:
         """A new user with a one-time password, shown this once.
 
-        Errors: `BadInput` ``bad_login``, ``no_roles``; `Conflict` ``login_exists``.
+        Errors: `BadInput` ``bad_login``, ``reserved_name``, ``no_roles``; `Conflict`
+        ``login_exists``.
         """
         login = login.casefold()
         if not LOGIN.fullmatch(login):
@@ -150,6 +152,7 @@ class UserService:
             async with self._database.writing() as session:
                 if await repository.by_login(session, login) is not None:
                     raise _exists(login)
+                await must_be_free_of_tokens(session, login)
                 await self._add(session, row, actor=actor)
         except IntegrityError as error:
             # Another process was faster; on SQLite writers queue, so only a server database.

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.people.access.actor import Actor, acting
 from callcenter.people.domain.permissions import permissions_of, roles_in
+from callcenter.people.trail.chain import ActorKind
 from callcenter.people.trail.service import Entry, record
 from callcenter.people.users import repository
 from callcenter.people.users.models import User, UserDevice, UserSession
@@ -227,7 +228,8 @@ class SessionService:
                 _log.info("login failed for nobody we know, from %s", place.address)
                 return
             with acting(Actor("stranger", address=place.address)):
-                entry = Entry("user.login_failed", f"user:{row.login}")
+                about = f"user:{row.login}"
+                entry = Entry("user.login_failed", about, kind=ActorKind.STRANGER)
                 await record(session, entry, now=self._clock())
 
     # -- knowing again ---------------------------------------------------------------------

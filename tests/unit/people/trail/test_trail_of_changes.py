@@ -48,13 +48,15 @@ async def test_each_change_leaves_one_entry_that_names_who_and_what(running: Ser
             before = (await running.get(Trail).verify()).entries
             answer = await admin.request(method, url, json=body)
             assert answer.is_success, (url, answer.text)
-            found = await running.get(Trail).page(TrailFilter(), before=None, limit=1)
+            newest = await running.get(Trail).page(TrailFilter(), before=None, limit=9)
+            # That the answer shows a number is another fact.
+            found = [one for one in newest if one.seq > before and one.action != "number.shown"]
             assert [(one.actor, one.action, one.subject) for one in found] == [
                 ("admin", action, subject)
             ]
             assert found[0].address == "192.0.2.1"
             verdict = await running.get(Trail).verify()
-            assert (verdict.entries, verdict.problem) == (before + 1, None)
+            assert verdict.problem is None
             for secret in ("secret", "password", "token"):
                 shown = answer.json().get(secret) if answer.content else None
                 assert shown is None or shown not in str(found)

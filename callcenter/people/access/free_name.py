@@ -1,0 +1,40 @@
+"""Whether a name is free: users and tokens stand in the same histories, each by its name alone."""
+
+from __future__ import annotations
+
+from sqlalchemy import Select, String, column, select, table
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from callcenter.people.domain.names import is_reserved, skeleton
+from callcenter.platform.errors import BadInput
+
+_LOGINS: Select[str] = select(column("login", String)).select_from(table("user"))
+_TOKENS: Select[str] = select(column("name", String)).select_from(table("api_token"))
+
+
+async def must_be_free_of_users(session: AsyncSession, name: str) -> None:
+    """`BadInput` ``reserved_name`` if a token called `name` would be taken for a user, or for
+    nobody."""
+    _must_not_be_reserved(name)
+    if skeleton(name) in {skeleton(one) for one in await session.scalars(_LOGINS)}:
+        raise _refused(name, "a user's login")
+
+
+async def must_be_free_of_tokens(session: AsyncSession, login: str) -> None:
+    """`BadInput` ``reserved_name`` if a user called `login` would be taken for a token, or for
+    nobody."""
+    _must_not_be_reserved(login)
+    if skeleton(login) in {skeleton(one) for one in await session.scalars(_TOKENS)}:
+        raise _refused(login, "a token's name")
+
+
+def _must_not_be_reserved(name: str) -> None:
+    if is_reserved(name) or not skeleton(name):
+        raise _refused(name, "a name of the system's own")
+
+
+def _refused(name: str, what: str) -> BadInput:
+    return BadInput(
+        f"{name!r} is, or looks like, {what}: histories could not tell them apart; take another",
+        code="reserved_name",
+    )
