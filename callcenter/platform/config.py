@@ -226,6 +226,13 @@ class Settings(BaseSettings):
         24, ge=0, le=8760, description="Who gave a score is not asked again so soon; 0: always."
     )
     transfer_ring_seconds: int = Field(15, ge=5, le=60, description="Then it comes back.")
+    shortest_talk_ms: int = Field(
+        1000,
+        ge=0,
+        le=5000,
+        description="A phone that answers and leaves sooner has not talked: nobody says a word and"
+        " hears one in less. The caller goes to the next seat.",
+    )
 
     # -- limits of the AGI server -----------------------------------------------------------
     agi_deadline_ms: int = Field(800, ge=50, le=5000, description="Dialplan default after it.")

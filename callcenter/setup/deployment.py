@@ -119,6 +119,7 @@ def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[
             "CC_RETURN": settings.members_return_seconds,
             "CC_PBX_BEGAN": settings.asterisk_dir / "run" / "asterisk.pid",
             "CC_TRANSFER_RING": settings.transfer_ring_seconds,
+            "CC_TALK_MIN": settings.shortest_talk_ms,
             "CC_RECORDINGS_DIR": settings.recordings_dir,
             "CC_NO_ROOM": settings.room_dir,
             "CC_VM_DIR": settings.voice_messages_dir,

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from callcenter.simulator.phone import Phone
 
 REASONS = {
-    100: "Trying", 180: "Ringing", 200: "OK", 404: "Not Found", 480: "Temporarily Unavailable",
+    100: "Trying", 180: "Ringing", 200: "OK", 302: "Moved Temporarily", 404: "Not Found",
+    480: "Temporarily Unavailable",
     486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 503: "Unavailable",
     603: "Decline",
 }  # fmt: skip
@@ -188,11 +189,14 @@ class Call:
             body = f"Signal={key}\r\nDuration=160\r\n" if relay else key
             await self._request("INFO", (("Content-Type", kind),), body.encode())
 
-    async def answer(self) -> None:
-        """Take an incoming call; comes back once the other side has acknowledged."""
+    async def answer(self, *, sound: bool = True) -> None:
+        """Take an incoming call; comes back once the other side has acknowledged.
+
+        Without `sound` nothing is said of where sound could go: what no sane phone does.
+        """
         request = self._incoming_request()
         self._stream = await Stream.open(self.phone.local_address, self.phone.first_sequence)
-        response = self._respond_with_sdp(request)
+        response = self._respond_with_sdp(request) if sound else self._response(request, 200)
         if response.status != 200:
             await self._finish(request, response)
             return
@@ -206,14 +210,26 @@ class Call:
         request = self._incoming_request()
         await self._finish(request, self._response(request, status))
 
-    async def hang_up(self) -> None:
-        """End it, whatever its state: BYE, CANCEL or a refusal."""
+    async def forward(self, target: str) -> None:
+        """Send an incoming call elsewhere (302): `target` is a number or URI."""
+        request = self._incoming_request()
+        response = self._response(request, 302)
+        host, port = self.phone.server
+        uri = target if ":" in target else f"sip:{target}@{host}:{port}"
+        response.headers.lines = [
+            (name, f"<{uri}>" if name == "Contact" else value)
+            for name, value in response.headers.lines
+        ]
+        await self._finish(request, response)
+
+    async def hang_up(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """End it, whatever its state: BYE (with `headers`), CANCEL or a refusal."""
         if self.over:
             return
         if self.state is CallState.TALKING:
             self.end("us")
             with contextlib.suppress(SipTimeout):
-                await self._request("BYE")
+                await self._request("BYE", headers)
         elif self.invited is not None:
             await self.reject(480)
         else:
@@ -227,24 +243,25 @@ class Call:
         """Take it off hold."""
         return await self._reinvite("sendrecv")
 
-    async def refer(self, target: str) -> int:
+    async def refer(self, target: str, *, stay: bool = False) -> int:
         """Send the other side to `target`, a number or URI, without asking there (RFC 3515).
 
+        It hangs up when that is done, as a phone does, unless it shall `stay`.
         Returns how it ended, as the other side reports it: 200 when it is done, 4xx and above
         when it was refused or failed, 0 if nothing was reported before the call ended.
         """
         host, port = self.phone.server
         uri = target if ":" in target else f"sip:{target}@{host}:{port}"
-        return await self._refer(f"<{uri}>")
+        return await self._refer(f"<{uri}>", stay)
 
-    async def refer_to_call(self, other: Call) -> int:
+    async def refer_to_call(self, other: Call, *, stay: bool = False) -> int:
         """Join this call's other side with `other`'s (RFC 3891), as after a consultation."""
         tags = parameter(other.remote, "tag"), parameter(other.local, "tag")
         replaces = f"{other.call_id};to-tag={tags[0]};from-tag={tags[1]}"
         uri = f"{other.target}?Replaces={urllib.parse.quote(replaces, safe='')}"
-        return await self._refer(f"<{uri}>")
+        return await self._refer(f"<{uri}>", stay)
 
-    async def _refer(self, value: str) -> int:
+    async def _refer(self, value: str, stay: bool) -> int:
         while not self._referred.empty():
             self._referred.get_nowait()
         lines = (("Refer-To", value), ("Referred-By", self.local.partition(";tag")[0]))
@@ -263,7 +280,7 @@ class Call:
                     break
         finally:
             over.cancel()
-        if report.result() < 300:
+        if report.result() < 300 and not stay:
             # The other side has somebody else now; the PBX leaves it to the phone to hang up.
             await self.hang_up()
         return report.result()

@@ -91,6 +91,8 @@ class Phone:
         self.payloads = tuple(CODECS[name] for name in codecs)
         self.refuse_with = 0
         """Answer every new call at once with this status, e.g. 486; 0 lets them ring."""
+        self.forward_to = ""
+        """Send every new call to this number or URI (302); '' takes them here."""
         self.first_sequence: int | None = None
         """Of the RTP packets of its next call; None: any."""
         self.drop: Callable[[bytes], bool] = lambda _data: False
@@ -350,6 +352,9 @@ class Phone:
         call.trying()
         if self.refuse_with or self._incoming.full():
             self.spawn(call.reject(self.refuse_with or 486))
+            return
+        if self.forward_to:
+            self.spawn(call.forward(self.forward_to))
             return
         call.ring()
         self._incoming.put_nowait(call)

@@ -38,6 +38,7 @@ from callcenter.telephony.pbx.announcer import Announcer
 from callcenter.telephony.pbx.ari import AriClient
 from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.old_logs import OldLogs
+from callcenter.telephony.pbx.parting import Parting
 from callcenter.telephony.pbx.reconciler import Reconciler
 from callcenter.telephony.pbx.registrations import Registrations
 from callcenter.telephony.pbx.room_watch import RoomWatch
@@ -198,6 +199,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         Task("strangers", strangers.run),
         Task("old-logs", OldLogs(link, settings).run),
         Task("turns", Turns(link, live).run),
+        Task("parting", Parting(link, live).run),
         Task("media", worker.run),
         Task("retention", retention.run),
         Task("sweeper", sweeper.run),

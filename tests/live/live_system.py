@@ -133,6 +133,7 @@ class System:
             "queue_ring_seconds": 5,
             "queue_wrapup_seconds": 0,
             "transfer_ring_seconds": 5,
+            "shortest_talk_ms": 200,
             "recording_settle_ms": 200,
             "recording_retry_seconds": 1,
             **ports,

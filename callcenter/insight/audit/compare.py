@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
-from callcenter.telephony.domain.ledger import CallRow, Direction, QueueVisitRow, TalkRow, VisitEnd
+from callcenter.telephony.domain.ledger import (
+    CITIZEN,
+    CallRow,
+    Direction,
+    QueueVisitRow,
+    TalkRow,
+    VisitEnd,
+)
 from callcenter.telephony.pbx.queue_log import QueueLogEntry
 
 
@@ -43,6 +52,10 @@ class Kind(StrEnum):
     """A file with sound that no row speaks of."""
     OVERTAKEN = "overtaken"
     """A seat rang for somebody who came later, while this caller went on waiting."""
+    CITIZENS_TOGETHER = "citizens_together"
+    """Two citizens were left with each other, and no seat with them."""
+    PARTY_UNKNOWN = "party_unknown"
+    """A talk with somebody who is neither a seat, nor a number, nor another citizen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +84,19 @@ _NOT_ENTERED = frozenset({VisitEnd.FULL, VisitEnd.EMPTY})
 """Who finds no place, or nobody there, is turned away at the door: queue_log is silent."""
 
 
+TOGETHER = timedelta(seconds=2)
+"""The dialplan parts two citizens (other-side) in milliseconds; the rest is for a busy machine."""
+_NUMBER = re.compile(r"[+*#]?[0-9*#]+")
+
+
 def compare_queues(
     entries: Iterable[QueueLogEntry],
     visits: Collection[QueueVisitRow],
     talks: Collection[TalkRow],
+    no_talks: Collection[str] = (),
 ) -> Iterator[Difference]:
-    """Stays in queues and who took them. `entries` and the rows must be of the same stretch."""
+    """Stays in queues and who took them. `entries` and the rows must be of the same stretch;
+    `no_talks` are legs that answered without a talk coming of it."""
     entered: Counter[str] = Counter()
     ended: dict[str, Counter[VisitEnd]] = defaultdict(Counter)
     takers: list[tuple[str, str, str]] = []
@@ -94,7 +114,7 @@ def compare_queues(
         yield from _compare_stays(channel, entered[channel], ended[channel], ours[channel])
     talking = {talk.channel for talk in talks}
     for channel, taker, agent in takers:
-        if taker not in talking:
+        if taker not in talking and taker not in no_talks:
             yield Difference(Kind.TALK_MISSING, channel, f"connected with {agent} ({taker})")
 
 
@@ -115,12 +135,46 @@ def _compare_stays(
             yield Difference(Kind.VISIT_END, channel, f"{how}: queue_log {less}, ledger {more}")
 
 
+def compare_parties(talks: Iterable[TalkRow]) -> Iterator[Difference]:
+    """Whom citizens talked with: a seat, a number that was dialled; another citizen only while a
+    seat is with them."""
+    by_call: dict[str, list[TalkRow]] = defaultdict(list)
+    for talk in talks:
+        by_call[talk.call_id].append(talk)
+    for call_id in sorted(by_call):
+        for talk in by_call[call_id]:
+            if talk.seat.startswith(CITIZEN):
+                if not _attended(talk, by_call[call_id]):
+                    facts = f"with {talk.seat} from {talk.started_at:%H:%M:%S} to {talk.ended_at}"
+                    yield Difference(Kind.CITIZENS_TOGETHER, call_id, facts)
+            elif _NUMBER.fullmatch(talk.seat) is None:
+                yield Difference(Kind.PARTY_UNKNOWN, call_id, f"{talk.id} with {talk.seat!r}")
+
+
+def _attended(together: TalkRow, talks: Iterable[TalkRow]) -> bool:
+    """Whether two citizens were not left alone with each other for longer than it takes to part
+    them."""
+    end = together.ended_at
+    if end is not None and end - together.started_at <= TOGETHER:
+        return True
+    return any(
+        not talk.seat.startswith(CITIZEN)
+        and talk.started_at <= together.started_at + TOGETHER
+        and (talk.ended_at is None or (end is not None and talk.ended_at >= end - TOGETHER))
+        for talk in talks
+    )
+
+
 def compare_cases(
-    calls: Collection[CallRow], messages: Collection[str], cases: Mapping[str, int]
+    calls: Collection[CallRow],
+    messages: Collection[str],
+    cases: Mapping[str, int],
+    picked_up: Collection[str] = (),
 ) -> Iterator[Difference]:
     """Exactly one case for each inbound call that was answered or left a voice message.
 
-    `messages` are the calls with a voice message that is over; `cases` counts cases by call.
+    `messages` are the calls with a voice message that is over; `cases` counts cases by call. A case
+    that was opened when a phone picked up stays, also if no talk came of it: calls in `picked_up`.
     """
     for call in calls:
         if call.direction is not Direction.INBOUND:
@@ -131,5 +185,5 @@ def compare_cases(
             yield Difference(Kind.CASE_MISSING, call.id, f"outcome {call.outcome}")
         elif found > 1:
             yield Difference(Kind.CASE_TWICE, call.id, f"{found} cases")
-        elif found and not due:
+        elif found and not due and call.id not in picked_up:
             yield Difference(Kind.CASE_UNFOUNDED, call.id, f"outcome {call.outcome}")

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Protocol
 
 from callcenter.casework.cases.service import CaseService
-from callcenter.insight.audit.compare import Difference, Kind, compare_cases, compare_queues
+from callcenter.insight.audit.compare import (
+    Difference,
+    Kind,
+    compare_cases,
+    compare_parties,
+    compare_queues,
+)
 from callcenter.insight.audit.order import TOLERANCE, Offer, Stay, overtakings
 from callcenter.insight.audit.room import JudgedFile, without_room
 from callcenter.insight.audit.voices import Recorded, compare_voices
@@ -24,6 +30,7 @@ from callcenter.platform.db.engine import Database
 from callcenter.telephony.calls.service import Books, CallService
 from callcenter.telephony.calls.status import status
 from callcenter.telephony.calls.stays import StayOfCall
+from callcenter.telephony.domain.ledger import VisitEnd
 from callcenter.telephony.domain.media import MediaKind, MediaStatus
 from callcenter.telephony.pbx.queue_log import QueueLogEntry, read_queue_log
 from callcenter.telephony.recordings.service import MediaService
@@ -96,7 +103,9 @@ class Audit:
         )
         found = list(self._queues(entries, books, limit))
         over = [call for call in books.calls if call.ended_at is not None]
-        found += compare_cases(over, books.message_calls, cases)
+        picked_up = {row.call_id for row in books.visits if row.how is VisitEnd.CONNECTED}
+        found += compare_cases(over, books.message_calls, cases, picked_up)
+        found += compare_parties(books.talks)
         found += _states(books, files)
         found += compare_voices(files)
         found += without_room(files)
@@ -128,6 +137,7 @@ class Audit:
             [entry for entry in entries if entry.channel not in passed_over],
             [visit for visit in books.visits if visit.channel not in passed_over],
             books.talks,
+            books.refused,
         )
 
     # -- the order -----------------------------------------------------------------------------

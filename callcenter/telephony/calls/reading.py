@@ -20,6 +20,7 @@ from callcenter.telephony.calls.models import (
     Transfer,
     VoiceMessage,
 )
+from callcenter.telephony.domain.ledger import RingEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,12 @@ async def of_call(session: AsyncSession, table: Any, call_id: str) -> Sequence[A
 
 PARTS = (QueueVisit, Ring, Talk, Transfer, Recording, VoiceMessage, Rating)
 """What hangs on a call, in the order of `service.CallDetail`."""
+
+
+async def refused_legs(session: AsyncSession) -> frozenset[str]:
+    """Uniqueids of the legs that were rung and did not come to a talk by their own doing."""
+    statement = select(Ring.channel).where(Ring.how == RingEnd.REFUSED.value)
+    return frozenset((await session.scalars(statement)).all())
 
 
 async def everything(session: AsyncSession, table: Any) -> Sequence[Any]:

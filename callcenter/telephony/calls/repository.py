@@ -28,7 +28,7 @@ from callcenter.telephony.domain.ledger import LedgerChanges
 _TABLES: tuple[tuple[str, Table], ...] = tuple(
     (field.name, cast(Table, table.__table__))
     for field, table in zip(
-        fields(LedgerChanges),
+        (field for field in fields(LedgerChanges) if field.name != "talks_taken_back"),
         (Call, QueueVisit, Ring, Talk, Transfer, Recording, VoiceMessage, Rating),
         strict=True,
     )
@@ -80,8 +80,11 @@ _SAVE_OFFSET = {dialect: _save_offset(dialect) for dialect in ("sqlite", "postgr
 
 
 async def write_changes(session: AsyncSession, changes: LedgerChanges) -> None:
-    """Insert or replace every row of `changes`."""
+    """Insert or replace every row of `changes`, and delete what it takes back."""
     connection = await session.connection()
+    if changes.talks_taken_back:
+        gone = [talk.id for talk in changes.talks_taken_back]
+        await session.execute(delete(Talk).where(Talk.id.in_(gone)))
     for name, columns, statement in _UPSERTS[connection.dialect.name]:
         rows = getattr(changes, name)
         if rows:

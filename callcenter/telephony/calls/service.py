@@ -49,6 +49,8 @@ class Books:
     calls: Sequence[CallRow]
     visits: Sequence[QueueVisitRow]
     talks: Sequence[TalkRow]
+    refused: frozenset[str]
+    """Legs that were rung and refused, or answered without a talk coming of it."""
     ended_recordings: Sequence[str]
     """Ids of the recordings of calls that are over."""
     ended_messages: Sequence[str]
@@ -95,6 +97,7 @@ class CallService:
             calls = await reading.everything(session, Call)
             visits = await reading.everything(session, QueueVisit)
             talks = await reading.everything(session, Talk)
+            refused = await reading.refused_legs(session)
             recordings = await reading.everything(session, Recording)
             messages = await reading.everything(session, VoiceMessage)
         ended = [message for message in messages if message.ended_at is not None]
@@ -105,6 +108,7 @@ class CallService:
             ],
             visits=[_typed(QueueVisitRow, row, how=VisitEnd) for row in visits],
             talks=[_typed(TalkRow, row, via=Via, ended_by=EndedBy) for row in talks],
+            refused=refused,
             ended_recordings=[row.id for row in recordings if row.ended_at is not None],
             ended_messages=[row.id for row in ended],
             message_calls=frozenset(row.call_id for row in ended),

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from callcenter.telephony.domain.ids import CallId
 from callcenter.telephony.domain.ledger import (
     PRIORITY_FRONT,
+    PRIORITY_RETURNED,
     CallRow,
     Direction,
     EndedBy,
@@ -72,8 +73,9 @@ class OpenCall:
         self.seat = ""
         self.first_seat = ""
         self.case_number = ""
+        self.routed_priority = 0
         self.priority = 0
-        """With which it joins a queue next."""
+        """With which it joins a queue next: as routed, but after a talk that was lost."""
         self.blocked = self.told_closed = self.overflowed = self.interrupted = False
         self.callback = False
         """The caller asked to be called back."""
@@ -264,13 +266,18 @@ class OpenCall:
         for other in self.talks:  # Whoever stepped aside for a consult has been replaced.
             if not other.over and other.parted_at is not None:
                 self.end_talk(other, other.parted_at, other.leg.ordered)
+        waiting = [x for x in self.transfers if not x.taken]
         via = self._via(leg)
-        leg.talk = talk = Talk(self, len(self.talks) + 1, leg, via, at)
+        number = max((one.number for one in self.talks), default=0) + 1
+        leg.talk = talk = Talk(self, number, leg, via, at)
+        talk.brought_by = next((x for x in reversed(waiting) if x.taken), None)
         self.talks.append(talk)
         self.touch(talk)
-        if self.answered_at is None:
-            self.answered_at = at
-            self.first_seat = leg.party
+        if not leg.is_citizen:
+            self.priority = self.routed_priority
+            if self.answered_at is None:
+                self.answered_at = at
+                self.first_seat = leg.party
         self._make_last(leg)
         visit = self.anchor.visit
         if visit is not None:
@@ -284,9 +291,51 @@ class OpenCall:
                 self.touch(recording)
 
     def _make_last(self, leg: Leg) -> None:
-        if self.seat != leg.party:
+        if not leg.is_citizen:  # Another citizen has nothing to do with this one's matter.
             self.seat = leg.party
         self.touch(self)
+
+    def take_back(self, leg: Leg, at: datetime) -> None:
+        """What began when `leg` answered was no talk: as if it had refused."""
+        ring, talk = leg.ring, leg.talk
+        if ring is not None and ring.call is self and ring.how in (None, RingEnd.ANSWERED):
+            ring.how, ring.ended_at = RingEnd.REFUSED, at
+            self.touch(ring)
+            if ring.visit is not None:
+                # The PBX's queue has let him go: he joins anew, in the place that he had.
+                self.settle_visit(ring.visit, VisitEnd.CONNECTED, at)
+                if ring.visit.priority <= PRIORITY_RETURNED:
+                    self.priority = ring.visit.priority
+        if talk is None or talk.call is not self:
+            return
+        leg.talk = None
+        talk.taken_back, talk.ended_at = True, at
+        self.talks.remove(talk)
+        self.touch(talk)
+        if talk.brought_by is not None:
+            talk.brought_by.taken = False
+            talk.brought_by.how = TransferEnd.PENDING
+            self.touch(talk.brought_by)
+        parties = [one.leg.party for one in self.talks if not one.leg.is_citizen]
+        self.seat = parties[-1] if parties else ""
+        if not parties:
+            self.answered_at = None
+            self.first_seat = ""
+        self.touch(self)
+
+    def citizens_parted(self) -> None:
+        """It was together with another citizen, and goes to the head of its queue."""
+        self.priority = PRIORITY_RETURNED
+        last = self.talks[-1] if self.talks else None
+        if last is not None and last.leg.is_citizen and last.brought_by is not None:
+            last.brought_by.how = TransferEnd.FAILED
+            self.touch(last.brought_by)
+
+    @property
+    def scored_seat(self) -> str:
+        """The seat that the caller talked with last: whom his score is about; '' if with none."""
+        seats = (talk.leg.party for talk in reversed(self.talks) if talk.leg.kind is LegKind.SEAT)
+        return next(seats, "")
 
     def _via(self, leg: Leg) -> Via:
         """How `leg` came to talk; settles the transfer that brought it."""
@@ -362,6 +411,7 @@ class OpenCall:
                 continue
             if talk.via is Via.DIRECT and abs(made.at - talk.started_at) <= SAME_MOMENT:
                 talk.via = Via.ATTENDED
+                talk.brought_by = made
                 made.taken = True
                 made.how = TransferEnd.COMPLETED
                 made.target = made.target or talk.leg.party
@@ -417,9 +467,25 @@ class OpenCall:
         """Who hung up, by the channel that the PBX names as the source."""
         if channel == self.anchor.name:
             return EndedBy.CALLER
+        if any(one.leg.name == channel and one.leg.is_citizen for one in self.talks):
+            return EndedBy.SYSTEM  # Another citizen: neither this call's caller nor a seat.
         if channel.startswith("PJSIP/"):
             return EndedBy.SEAT
         return EndedBy.SYSTEM
+
+    def own_source_is(self, channel: str, at: datetime) -> EndedBy:
+        """Who hung up the anchor's channel. The PBX never clears a source there: one that names a
+        leg which he had left before says nothing of this end, and he has hung up himself."""
+        said = self.source_is(channel)
+        if said is not EndedBy.SEAT:
+            return said
+        here = {leg.name for leg in self.with_whom}
+        here |= {
+            talk.leg.name
+            for talk in self.talks
+            if talk.ended_at is None or at - talk.ended_at <= SAME_MOMENT
+        }
+        return said if channel in here else EndedBy.CALLER
 
 
 def is_seat_call(leg: Leg) -> bool:

@@ -232,7 +232,7 @@ class CallBook:
         leg.hung_up = True
         source = row.fact("hangupsource")
         if leg.call.anchor is leg:
-            leg.call.hung_up_by = leg.ordered or leg.call.source_is(source)
+            leg.call.hung_up_by = leg.ordered or leg.call.own_source_is(source, row.at)
         if row.fact("dialstatus") == "NOANSWER":
             leg.rings_made.clear()  # Its Dial gave up and it ended of that, not the other way.
         ring = leg.ring

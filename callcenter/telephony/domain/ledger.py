@@ -78,7 +78,9 @@ class RingEnd(StrEnum):
     CANCELLED = "cancelled"
     """The caller gave up, or another seat was faster."""
     REFUSED = "refused"
-    """Busy, declined or unreachable."""
+    """Busy, declined, forwarded elsewhere or unreachable; also answered without a talk coming of
+    it: a phone without sound, or one that left within the second (``CALLCENTER_SHORTEST_TALK_MS``).
+    """
     INTERRUPTED = "interrupted"
 
 
@@ -148,6 +150,11 @@ class CallRow:
         return self.caller_number if self.direction is Direction.OUTBOUND else self.seat
 
 
+CITIZEN = "citizen:"
+"""How a party begins that is another citizen; the id of his call follows."""
+UNKNOWN_OUTSIDE = "outside"
+"""A party on the trunk of which neither the number nor the call is known."""
+
 PRIORITY_RETURNED = 10
 """A transfer that reached nobody, a phone that died in the talk (dialplan, ``queue-order``)."""
 PRIORITY_FRONT = 11
@@ -186,7 +193,8 @@ class TalkRow:
     id: str
     call_id: str
     seat: str
-    """The seat's extension, or an outside number if the caller was sent there."""
+    """The party: a seat's extension, an outside number if the caller was sent there, or another
+    citizen as ``citizen:CALL`` (see `CITIZEN`). Never a channel's name."""
     channel: str
     """Uniqueid of the seat's leg."""
     channel_name: str
@@ -194,6 +202,17 @@ class TalkRow:
     started_at: datetime
     ended_at: datetime | None
     ended_by: EndedBy | None
+
+
+@dataclass(frozen=True, slots=True)
+class TalkTakenBack:
+    """What was told as a talk was none: its row goes, and its number may be another talk's."""
+
+    id: str
+    call_id: str
+    seat: str
+    at: datetime
+    """When its leg was gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +294,7 @@ LedgerRow = (
     | RecordingRow
     | VoiceMessageRow
     | RatingRow
+    | TalkTakenBack
 )
 
 
@@ -294,6 +314,8 @@ class LedgerChanges:
     recordings: tuple[RecordingRow, ...] = ()
     voice_messages: tuple[VoiceMessageRow, ...] = ()
     ratings: tuple[RatingRow, ...] = ()
+    talks_taken_back: tuple[TalkTakenBack, ...] = ()
+    """They come before `talks`: one of those may have the same id."""
 
     @staticmethod
     def of(rows: Iterable[LedgerRow]) -> LedgerChanges:
@@ -317,5 +339,6 @@ _KINDS = (
     RecordingRow,
     VoiceMessageRow,
     RatingRow,
+    TalkTakenBack,
 )
 """In the order of the fields of `LedgerChanges`."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from callcenter.telephony.domain.ids import Linkedid, Uniqueid
+from callcenter.telephony.domain.ledger import CITIZEN, UNKNOWN_OUTSIDE
 
 if TYPE_CHECKING:
     from callcenter.telephony.domain.call import OpenCall
@@ -73,10 +74,17 @@ class Leg:
 
     @property
     def party(self) -> str:
-        """Who is there: a seat's extension, an outside number, or the endpoint's name."""
+        """Who is there: a seat's extension, an outside number, or another citizen."""
         if self.kind is LegKind.TRUNK:
-            return self.dialled or self.endpoint
+            return self.dialled or (
+                f"{CITIZEN}{self.call.id}" if self.is_citizen else UNKNOWN_OUTSIDE
+            )
         return self.endpoint
+
+    @property
+    def is_citizen(self) -> bool:
+        """Whether somebody has called us on it: on the trunk, and not dialled from here."""
+        return self.kind is LegKind.TRUNK and not self.dialled and self.call.anchor is self
 
 
 def kind_of(channel: str) -> tuple[LegKind, str]:

@@ -21,6 +21,7 @@ from callcenter.telephony.domain.ledger import (
     RingEnd,
     RingRow,
     TalkRow,
+    TalkTakenBack,
     TransferEnd,
     TransferKind,
     TransferRow,
@@ -128,9 +129,16 @@ class Talk(Record):
     parted_at: datetime | None = None
     """When they parted last; a seat that only consults somebody comes back."""
     over: bool = False
+    brought_by: Transfer | None = None
+    """The transfer that it settled."""
+    taken_back: bool = False
+    """It was none."""
 
-    def row(self) -> TalkRow:
+    def row(self) -> TalkRow | TalkTakenBack:
         """The ledger's record."""
+        if self.taken_back:
+            at = self.ended_at or self.parted_at or self.started_at
+            return TalkTakenBack(self.id("t"), self.call.id, clean(self.leg.party, 128), at)
         return TalkRow(
             self.id("t"),
             self.call.id,

@@ -47,6 +47,8 @@ class UserEvents:
             Event.TRANSFER_RETURN: self._transfer_returned,
             Event.TRANSFER_FAILED: self._transfer_failed,
             Event.PHONE_LOST: self._phone_lost,
+            Event.NO_TALK: self._no_talk,
+            Event.CITIZENS_PARTED: self._citizens_parted,
             Event.CALLBACK_REQUESTED: self._callback_requested,
             Event.OUTBOUND: self._outbound,
             Event.TAKE_OVER: self._taken_over,
@@ -65,6 +67,21 @@ class UserEvents:
     def _phone_lost(self, leg: Leg, _row: JournalRow) -> None:
         leg.call.priority = PRIORITY_RETURNED
 
+    def _no_talk(self, leg: Leg, row: JournalRow) -> None:
+        """Said on the leg that has answered and left, before its end."""
+        if leg.talk is not None:
+            call = leg.talk.call
+        elif leg.ring is not None:
+            call = leg.ring.call
+        else:
+            return
+        call.take_back(leg, row.at)
+        self._note(call)
+
+    def _citizens_parted(self, leg: Leg, _row: JournalRow) -> None:
+        leg.call.citizens_parted()
+        self._note(leg.call)
+
     # -- what only the dialplan knows -----------------------------------------------------------
 
     def _inbound(self, leg: Leg, row: JournalRow) -> None:
@@ -82,7 +99,8 @@ class UserEvents:
     def _routed(self, leg: Leg, row: JournalRow) -> None:
         leg.call.route = row.fact("route")
         priority = row.facts.get("priority")
-        leg.call.priority = priority if isinstance(priority, int) else 0
+        leg.call.routed_priority = priority if isinstance(priority, int) else 0
+        leg.call.priority = leg.call.routed_priority
         leg.call.touch(leg.call)
         self._note(leg.call)
 
@@ -190,7 +208,9 @@ class UserEvents:
         score = row.facts.get("score")
         if not isinstance(score, int) or isinstance(score, bool) or not 1 <= score <= 5:
             return
-        made = Rating(call, len(call.ratings) + 1, row.fact("seat"), score, row.at)
+        # Of the talk, not of the dialplan's word: a transfer may have brought him elsewhere since.
+        seat = call.scored_seat or row.fact("seat")
+        made = Rating(call, len(call.ratings) + 1, seat, score, row.at)
         call.ratings.append(made)
         call.touch(made)
         self._note(call)

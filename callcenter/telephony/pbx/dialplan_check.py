@@ -8,6 +8,9 @@ What it holds the dialplan to:
 - no context that a trunk caller reaches on his own can dial out; a helper of our own that is begun
   beside a call (Originate of a Local channel that nobody is on the other end of) is a context that
   he reaches;
+- no phone that is called may forward (option i), and what follows a citizen's talk hangs on that
+  talk alone: everything an earlier leg left is cleared before it (``talk-before``), and a cause
+  decides only where the leg itself is asked;
 - only applications and functions of the short lists below are used, so nothing can start a shell.
 
 It understands the subset of extensions.conf that we write: ``exten =>``, ``same =>``, ``n`` with
@@ -30,10 +33,10 @@ DIALLING = frozenset(
 )
 APPLICATIONS = frozenset(
     {
-        "AGI", "Answer", "Bridge", "CELGenUserEvent", "ChannelRedirect", "ChanSpy", "Dial",
+        "AGI", "Answer", "Bridge", "CELGenUserEvent", "ChanSpy", "ChannelRedirect", "Dial",
         "ExecIf", "Gosub", "Goto", "GotoIf", "Hangup", "MixMonitor", "MusicOnHold", "NoOp",
-        "Originate", "Playback", "Queue", "Read", "Record", "Return", "Set", "SoftHangup",
-        "StopMixMonitor", "UserEvent", "Wait",
+        "Originate", "Playback", "Progress", "Queue", "Read", "Record", "Return", "Set",
+        "SoftHangup", "StopMixMonitor", "UserEvent", "Wait",
     }
 )  # fmt: skip
 FUNCTIONS = frozenset(
@@ -47,6 +50,7 @@ FUNCTIONS = frozenset(
         "QUEUE_GET_CHANNEL",
         "QUEUE_MEMBER",
         "REGEX",
+        "SHARED",
         "STAT",
         "STRFTIME",
         "TIMEOUT",
@@ -57,7 +61,7 @@ USER_EVENTS = frozenset(
         "INBOUND", "RECORDING", "ROUTED", "QUEUE_RESULT", "QUEUE_EXIT", "BLOCKED", "CLOSED",
         "OVERFLOW", "VOICE_MESSAGE_START", "VOICE_MESSAGE", "RATING", "TRANSFER_RETURN",
         "TRANSFER_FAILED", "CALLBACK_REQUESTED", "OUTBOUND", "PHONE_LOST", "STEERED", "TAKE_OVER",
-        "VOICE",
+        "VOICE", "CITIZENS_PARTED", "NO_TALK",
     }
 )  # fmt: skip
 
@@ -70,6 +74,11 @@ _SUBROUTINE = re.compile(r"[bB]\(([\w-]+)\^(\w+)\^(\w+)\)")
 """Options of Dial and Queue that run a Gosub, also where a variable holds them."""
 _HELPER = re.compile(r"^Local/(\w+)@([\w-]+)/n,app,NoOp,")
 """A Local channel that runs a context of ours, with nobody on its other end."""
+_ON_ANSWER = re.compile(r"U\(([\w-]+)\)")
+"""Dial's option that runs one on the leg that answers; Queue has an argument for it."""
+QUEUE_GOSUB = 6
+CAUSE_CONTEXTS = frozenset({"leg-over", "leg-end"})
+"""Where a cause may decide something."""
 _FUNCTION = re.compile(r"\$\{([A-Z_]+)\(")
 
 
@@ -171,7 +180,23 @@ def targets(step: Step) -> list[str]:
         return [step.args.partition(",")[2]]
     if step.app == "Set" and step.args.startswith("CHANNEL(hangup_handler_push)="):
         return [step.args.partition("=")[2]]
-    return [",".join(found) for found in _SUBROUTINE.findall(step.args)]
+    if step.app == "Set" and step.args.startswith("CONNECTED_LINE_SEND_SUB="):
+        return [step.args.partition("=")[2]]
+    found = [",".join(one) for one in _SUBROUTINE.findall(step.args)]
+    found += [f"{name},s,1" for name in _ON_ANSWER.findall(step.args)]
+    if step.app == "Queue" and (name := _argument(step, QUEUE_GOSUB)):
+        found.append(f"{name},s,1")
+    return found
+
+
+def _argument(step: Step, index: int) -> str:
+    """One argument of an application, '' if it is not there; brackets hold commas together."""
+    return [*re.split(r",(?![^(]*\))", step.args), *[""] * (index + 1)][index]
+
+
+def _options(step: Step) -> str:
+    """The letters of the options of Dial or Queue, without their own arguments."""
+    return re.sub(r"\([^)]*\)|\$\{\w+\}", "", _argument(step, 2 if step.app == "Dial" else 1))
 
 
 def _condition_end(args: str) -> int:
@@ -219,6 +244,7 @@ def check(plan: Dialplan) -> list[Finding]:
     findings += _check_targets(plan)
     findings += _check_agi(plan)
     findings += _check_trunk(plan)
+    findings += _check_legs(plan)
     findings += _check_vocabulary(plan)
     return findings
 
@@ -276,9 +302,23 @@ def _check_trunk(plan: Dialplan) -> Iterator[Finding]:
         dials = step.app in DIALLING and not (step.app == "Originate" and targets(step))
         if context.name in mine and dials:
             yield Finding(step.where, f"a trunk caller can reach {step.app} in {context.name}")
-        options = re.sub(r"\$\{\w+\}", "", [*step.args.split(","), ""][1])
-        if step.app == "Queue" and "T" in options:
+        if step.app == "Queue" and "T" in _options(step):
             yield Finding(step.where, "Queue option T gives the caller the transfer keys")
+
+
+def _check_legs(plan: Dialplan) -> Iterator[Finding]:
+    for context, exten, index, step in plan.steps():
+        if step.app in ("Dial", "Queue") and "i" not in _options(step):
+            yield Finding(step.where, f"{step.app} without option i: the phone could forward")
+        # g, and Queue's own end: the citizen goes on in the dialplan, which looks at what was.
+        goes_on = step.app == "Dial" and "g" in _options(step)
+        if goes_on or (step.app == "Queue" and context.name == "queue"):
+            before = context.extensions[exten][:index]
+            if not any(one.args == "talk-before,s,1" for one in before[-4:]):
+                yield Finding(step.where, f"{step.app} of a citizen without talk-before")
+        reads = "${HANGUPCAUSE}" in step.args and step.app != "Hangup"
+        if reads and context.name not in CAUSE_CONTEXTS:
+            yield Finding(step.where, "a cause decides, which may be an earlier leg's")
 
 
 def _check_vocabulary(plan: Dialplan) -> Iterator[Finding]:

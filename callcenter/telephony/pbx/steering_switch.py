@@ -119,8 +119,6 @@ class SteeringSwitch:
             "STEER_FROM": target,
             "STEER_SEAT": supervisor,
         }
-        # For the question that is asked after the talk.
-        await self._do(SetVariable(talk.citizen.name, "CC_SEAT", supervisor), what)
         if place.leg is None:
             await self._call_seat(
                 LegUse.SPY, supervisor, target, "steer-take", "s",
@@ -163,6 +161,8 @@ class SteeringSwitch:
     async def withdraw(self, caller: WaitingCaller) -> bool:
         """Have a waiting caller leave his queue, to be told why by the dialplan; False if he has
         left meanwhile."""
+        # An order to another queue that the PBX did not carry out is none any more.
+        await self._link.send(SetVariable(caller.channel, "CC_MOVE_TO", ""))
         outcome = await self._link.send(QueueWithdraw(caller.queue, caller.channel))
         if isinstance(outcome, Refused):
             return False

@@ -36,6 +36,9 @@ async def facts_in(
         and may_sit(ring.seat)
         # Whoever tells a colleague that he has no time has refused no caller.
         and not (ring.how is RingEnd.REFUSED and ring.visit_id is None)
+        # That a caller out of the queue was really taken, his talk's end says: a phone that answers
+        # and leaves at once has not.
+        and not (ring.how is RingEnd.ANSWERED and ring.visit_id is not None)
     ]
     talks = [
         (talk, talk.ended_at)

@@ -149,7 +149,7 @@ Command = LogIn | LogOut | BeReady | TakeBreak | EndWrapUp
 
 @dataclass(frozen=True, slots=True)
 class TalkEnded:
-    """The ledger: the seat's leg is out of the conversation since `at`."""
+    """The ledger: the seat's leg is out of the conversation since `at`. A call was taken."""
 
     leg: Uniqueid
     queue: str
@@ -161,7 +161,8 @@ class RingEnded:
     """The ledger: a call no longer rings at the seat since `at`."""
 
     answered: bool
-    """False: nobody took it in the ring time. A ring that the caller ended is no fact."""
+    """False: nobody took it in the ring time. A ring that the caller ended is no fact, and that one
+    out of a queue was answered only becomes one with its talk: see `TalkEnded`."""
     at: datetime
     refused: bool = False
     """The phone said no: declined, set not to be disturbed, or broken."""
@@ -414,7 +415,7 @@ def _seen(agent: Agent, fact: SeatSeen, now: datetime, rules: Rules) -> Agent:
 def _talk_ended(agent: Agent, fact: TalkEnded, now: datetime, rules: Rules) -> Agent:
     if fact.at < agent.talks_told_to:
         return agent
-    agent = replace(agent, talks_told_to=fact.at)
+    agent = replace(agent, talks_told_to=fact.at, missed=0)
     until = fact.at + rules.wrap_up(fact.queue)
     if _news(agent, fact.leg):
         return _begin_wrap_up(agent, fact.leg, until, now)

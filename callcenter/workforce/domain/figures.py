@@ -274,6 +274,9 @@ class DayBook:
         for visit in changes.queue_visits:
             entry = self._entry(visit.call_id, touched)
             entry.visits = _put(entry.visits, visit.id, (visit.joined_at, visit.left_at))
+        for gone in changes.talks_taken_back:
+            entry = self._entry(gone.call_id, touched)
+            entry.talks = tuple(one for one in entry.talks if one[0] != gone.id)
         for talk in changes.talks:
             entry = self._entry(talk.call_id, touched)
             entry.talks = _put(entry.talks, talk.id, (talk.started_at, talk.ended_at))

@@ -84,6 +84,12 @@ class SeatClocks:
     def told(self, changes: LedgerChanges) -> bool:
         """Take rows of the ledger, each in its newest form; whether a clock was put right."""
         touched = set()
+        for gone in changes.talks_taken_back:
+            if self._asks(gone.seat):
+                told = self._told.setdefault(gone.seat, _Told())
+                told.talks.pop(gone.id, None)
+                told.free = max(told.free or gone.at, gone.at)
+                touched.add(gone.seat)
         rows = [(r.seat, r.id, r.started_at, r.ended_at, True) for r in changes.talks]
         rows += [(r.seat, r.id, r.rang_at, r.ended_at, False) for r in changes.rings]
         for seat, key, began, ended, is_talk in rows:

@@ -125,6 +125,23 @@ BROKEN = {
     "a shell": ("[from-pstn]\nexten => s,1,System(id)\n", "System"),
     "a shell function": ("[from-pstn]\nexten => s,1,Set(X=${SHELL(id)})\n", "SHELL"),
     "an unknown user event": ("[from-pstn]\nexten => s,1,CELGenUserEvent(NEW,{})\n", "NEW"),
+    "a phone that may forward": (
+        "[from-pstn]\nexten => s,1,NoOp()\n[x]\nexten => s,1,Dial(PJSIP/8001,5,tgIm(hotline))\n",
+        "could forward",
+    ),
+    "a queue whose seats may forward": ("[from-pstn]\nexten => s,1,Queue(1,cI)\n", "could forward"),
+    "a talk with leftovers": (
+        "[from-pstn]\nexten => s,1,NoOp()\n[x]\nexten => s,1,Dial(PJSIP/8001,5,gi)\n",
+        "without talk-before",
+    ),
+    "an earlier leg's cause": (
+        '[from-pstn]\nexten => s,1,GotoIf($["${HANGUPCAUSE}" = "44"]?s,1)\n',
+        "an earlier leg's",
+    ),
+    "nothing runs on the leg that answers": (
+        "[from-pstn]\nexten => s,1,Queue(1,ci,,,5,,gone)\n",
+        "gone,s,1",
+    ),
     "a typing error": ("[from-pstn]\nexten = s,1 Answer\n", "not understood"),
     "no trunk context": ("[other]\nexten => s,1,Answer()\n", "no context for the trunk"),
 }
@@ -153,7 +170,7 @@ def test_a_place_in_line_fits_into_what_the_pbx_keeps(plan: Dialplan) -> None:
 
 def test_nobody_comes_into_a_queue_without_a_place(plan: Dialplan) -> None:
     """Without one he would be before everybody of the lowest priority."""
-    keeps = {"queue", "overflow", "withdrawn"}  # He is in line already, or was.
+    keeps = {"queue", "overflow", "withdrawn", "no-talk"}  # He is in line already, or was.
     joins = {
         context.name
         for context, _exten, _index, step in plan.steps()

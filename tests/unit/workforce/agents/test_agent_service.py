@@ -290,6 +290,20 @@ async def test_calls_that_a_phone_refuses_end_in_a_break_of_their_own_reason(
     assert office.pbx.pauses[FIRST] == "ring_refused"
 
 
+async def test_a_phone_that_answers_and_leaves_at_once_ends_in_the_same_break(
+    office: Office,
+) -> None:
+    """The ledger tells it as answered, and a moment later as refused: it forgives nothing."""
+    await office.agents.log_in(WANG, FIRST, actor="x")
+    for number in (1, 2):
+        office.later(10)
+        await office.told_by_ledger(office.ring(number, RingEnd.ANSWERED))
+        office.later(0.1)
+        await office.told_by_ledger(office.ring(number, RingEnd.REFUSED))
+        await office.agents.take_due()
+    assert office.pbx.pauses[FIRST] == "ring_refused"
+
+
 async def test_whoever_refuses_a_colleague_has_refused_no_caller(office: Office) -> None:
     await office.agents.log_in(WANG, FIRST, actor="x")
     for number in (1, 2):

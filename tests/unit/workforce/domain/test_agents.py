@@ -256,6 +256,14 @@ def test_a_call_that_is_taken_in_between_forgives() -> None:
     assert life.does() is AgentState.READY
 
 
+def test_a_talk_forgives_too() -> None:
+    life = ready()
+    life.take(RingEnded(answered=False, at=at(5)), 5)
+    life.take(TalkEnded(Uniqueid("1.1"), "", at(10)), 10)
+    life.take(RingEnded(answered=False, at=at(15)), 15)
+    assert life.agent.missed == 1
+
+
 def test_an_unplugged_phone_is_seen_when_nothing_else_is() -> None:
     life = ready()
     life.take(GONE, 1)
