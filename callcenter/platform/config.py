@@ -53,6 +53,23 @@ class PrivateRootUse(StrEnum):
     NEVER = "never"
 
 
+SIP_PORT = 5060
+_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?", re.ASCII)
+
+
+def split_host(text: str) -> tuple[str, int]:
+    """Host (an IPv6 one in brackets) and port of ``host[:port]``; 0 for none.
+
+    `ValueError` for anything else.
+    """
+    if not text:
+        return "", 0
+    found = _HOST_PORT.fullmatch(text)
+    if found is None or int(found[2] or 1) not in range(1, 65536):
+        raise ValueError(f"trunk_host: {text!r} is no host[:port]; an IPv6 one is [address]:port")
+    return found[1], int(found[2] or 0)
+
+
 def default_home() -> Path:
     """``CALLCENTER_HOME``, else ``var`` in the present folder."""
     return Path(os.environ.get("CALLCENTER_HOME", "var")).absolute()
@@ -144,6 +161,8 @@ class Settings(BaseSettings):
     # -- trunk ------------------------------------------------------------------------------
     trunk_mode: TrunkMode = TrunkMode.LOOPBACK
     trunk_host: str = Field("", description="Carrier's SIP host[:port]; for ip and register.")
+    trunk_port: PortOrOff = 0
+    """Carrier's SIP port where it is not 5060; 0: as `trunk_host` says."""
     trunk_match: Annotated[tuple[str, ...], NoDecode] = ()
     """Carrier's addresses or networks, comma-separated; only for `ip`."""
     trunk_username: str = ""
@@ -183,6 +202,20 @@ class Settings(BaseSettings):
     recording_notice: bool = Field(True, description="Say before the queue that it is recorded.")
     menu: bool = Field(False, description="Menu before the queue; GB/T 33358 discourages menus.")
     queue_max_waiting: int = Field(50, ge=1, le=1000, description="More callers go to overflow.")
+    waiting_of_one: int = Field(
+        5,
+        ge=0,
+        le=1000,
+        description="Calls of one number that may wait at once: a family or a small office shares"
+        " one; a machine that dials on and on takes no more places. 0: no limit.",
+    )
+    waiting_anonymous: int = Field(
+        20,
+        ge=0,
+        le=1000,
+        description="The same of all callers without a number together, who cannot be told apart:"
+        " room for the others is left in a queue of 50. 0: no limit.",
+    )
     queue_ring_seconds: int = Field(15, ge=5, le=60, description="Then the next seat rings.")
     queue_wait_limit_seconds: int = Field(
         600, ge=10, le=7200, description="Then a voice message is offered: few wait longer."
@@ -562,6 +595,11 @@ class Settings(BaseSettings):
             raise ValueError("trunk_session_seconds must not be below trunk_session_min_seconds")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key belong together: set both or neither")
+        host, port = split_host(self.trunk_host)
+        if self.trunk_port and port not in (0, self.trunk_port):
+            raise ValueError("trunk_port and the port in trunk_host differ: set one of them")
+        if self.trunk_port and not host:
+            raise ValueError("trunk_port needs trunk_host")
         if self.trunk_mode is TrunkMode.IP and not self.trunk_match:
             raise ValueError("trunk_mode=ip needs trunk_match, the carrier's addresses")
         if self.trunk_mode is TrunkMode.REGISTER and not (
@@ -571,6 +609,18 @@ class Settings(BaseSettings):
                 "trunk_mode=register needs trunk_host, trunk_username and trunk_password"
             )
         return self
+
+    @cached_property
+    def trunk_peer(self) -> str:
+        """The carrier as a SIP URI names it: its host, and its port unless that is 5060."""
+        host, port = split_host(self.trunk_host)
+        port = self.trunk_port or port
+        return host if port in (0, SIP_PORT) else f"{host}:{port}"
+
+    @cached_property
+    def trunk_name(self) -> str:
+        """The carrier's host alone, without a port and brackets."""
+        return split_host(self.trunk_host)[0].strip("[]")
 
     # -- derived places ---------------------------------------------------------------------
     @cached_property

@@ -109,12 +109,14 @@ def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[
             "CC_SEATS": seat_pattern(settings.first_seat),
             "CC_SEATS_REGEX": seat_regex(settings.first_seat),
             "CC_OUTBOUND": _outbound_regex(settings),
-            "CC_TRUNK_HOST": settings.trunk_host,
+            "CC_TRUNK_HOST": settings.trunk_peer,
             "CC_AGI_PORT": settings.agi_port,
             "CC_AGI_SECRET": secrets.agi_secret,
             "CC_RECORDING_NOTICE": _flag(settings.recording_notice),
             "CC_MENU": _flag(settings.menu),
             "CC_RATING_ON": _flag(settings.rating),
+            "CC_WAITING_OF_ONE": settings.waiting_of_one,
+            "CC_WAITING_ANONYMOUS": settings.waiting_anonymous,
             "CC_WAIT_LIMIT": settings.queue_wait_limit_seconds,
             "CC_RETURN": settings.members_return_seconds,
             "CC_PBX_BEGAN": settings.asterisk_dir / "run" / "asterisk.pid",
@@ -168,9 +170,9 @@ def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[
     yield "http", {"bindaddr": "127.0.0.1", "bindport": settings.ari_port, **browsers}
     yield "ari-user", {"password": secrets.ari_password, "password_format": "plain"}
     yield "moh", {"directory": settings.asterisk_dir / "moh"}
-    carrier = settings.trunk_host
+    carrier = settings.trunk_peer
     yield "trunk-aor", {"contact": f"sip:{carrier}"} if carrier else {}
-    match = settings.trunk_match or ((carrier.split(":")[0],) if carrier else ())
+    match = settings.trunk_match or ((settings.trunk_name,) if carrier else ())
     yield "trunk-identify", {"match": ",".join(match)} if match else {}
     yield (
         "trunk-limits",

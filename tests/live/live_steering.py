@@ -16,9 +16,10 @@ from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import CALLER_HZ, SEAT_HZ
 from callcenter.telephony.calls.models import Call as CallRow
 from tests.live.live_stories import Stories, Talk
+from tests.live.live_system import free_port
 
 CARRIER = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
-CARRIER_PORT = 5060
+CARRIER_PORT = free_port(CARRIER)
 NUMBER = "02161234567"
 OUTSIDE_ALLOWED = {"trunk_host": f"{CARRIER}:{CARRIER_PORT}", "outbound_patterns": "_021XXXXXXXX"}
 

@@ -53,6 +53,13 @@ Found = TypeVar("Found")
 _numbers = itertools.count(random.randrange(10**7))
 
 
+def free_port(address: str) -> int:
+    """A port of `address` that nobody has now, on that address or on all of them."""
+    with socket.socket(type=socket.SOCK_DGRAM) as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
 def new_number() -> str:
     """A mobile number that nobody had before in this run."""
     return f"139{next(_numbers) % 10**8:08d}"

@@ -19,6 +19,7 @@ from callcenter.simulator.sound import CALLER_HZ, SEAT_HZ
 from callcenter.telephony.calls import models as ledger
 from callcenter.telephony.recordings.models import MediaFile
 from tests.live.live_stories import Stories
+from tests.live.live_system import free_port
 from tests.live.live_told import sound_of
 from tests.live.test_live_messages import closed
 
@@ -29,7 +30,7 @@ pytestmark = [
 ]
 
 CARRIER = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
-CARRIER_PORT = 5060
+CARRIER_PORT = free_port(CARRIER)
 """One of 16 million addresses of this machine, so that two runs do not meet."""
 SETTINGS = {
     "trunk_host": f"{CARRIER}:{CARRIER_PORT}",

@@ -16,6 +16,7 @@ import pytest
 from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import CALLER_HZ, SEAT_HZ
 from tests.live.live_stories import Stories
+from tests.live.live_system import free_port
 from tests.live.live_told import Told, assert_sides, sound_of
 
 pytestmark = [
@@ -25,11 +26,13 @@ pytestmark = [
 ]
 
 CARRIER = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
-CARRIER_PORT = 5060
-"""One of 16 million addresses of this machine, so that two runs do not meet."""
+CARRIER_PORT = free_port(CARRIER)
+"""One of 16 million addresses of this machine, so that two runs do not meet; and not 5060, which a
+running system may have on all addresses."""
 NUMBER = "02161234567"
 SETTINGS = {
-    "trunk_host": f"{CARRIER}:{CARRIER_PORT}",
+    "trunk_host": CARRIER,
+    "trunk_port": CARRIER_PORT,
     "outbound_patterns": "_021XXXXXXXX",
 }
 

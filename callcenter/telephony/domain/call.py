@@ -76,6 +76,7 @@ class OpenCall:
         self.routed_priority = 0
         self.priority = 0
         """With which it joins a queue next: as routed, but after a talk that was lost."""
+        self.too_many = False
         self.blocked = self.told_closed = self.overflowed = self.interrupted = False
         self.callback = False
         """The caller asked to be called back."""
@@ -145,6 +146,7 @@ class OpenCall:
             (self.callback, Outcome.CALLBACK),
             (bool(self.voice_messages), Outcome.VOICE_MESSAGE),
             (self.blocked, Outcome.BLOCKED),
+            (self.too_many, Outcome.TOO_MANY),
             (self.told_closed, Outcome.CLOSED),
             (self.overflowed, Outcome.OVERFLOW),
             (

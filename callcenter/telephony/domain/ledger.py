@@ -31,6 +31,8 @@ class Outcome(StrEnum):
     """The caller hung up while waiting; nothing else is called abandoned."""
     VOICE_MESSAGE = "voice_message"
     BLOCKED = "blocked"
+    TOO_MANY = "too_many"
+    """As many calls of the same number as may wait at once waited already."""
     CLOSED = "closed"
     OVERFLOW = "overflow"
     """No place in the queue, or the wait limit, and no message left."""

@@ -39,6 +39,7 @@ class UserEvents:
             Event.VOICE: self._voice,
             Event.ROUTED: self._routed,
             Event.BLOCKED: self._blocked,
+            Event.LIMITED: self._limited,
             Event.CLOSED: self._told_closed,
             Event.OVERFLOW: self._overflow,
             Event.VOICE_MESSAGE_START: self._message_begun,
@@ -130,6 +131,9 @@ class UserEvents:
 
     def _blocked(self, leg: Leg, _row: JournalRow) -> None:
         leg.call.blocked = True
+
+    def _limited(self, leg: Leg, _row: JournalRow) -> None:
+        leg.call.too_many = True
 
     def _told_closed(self, leg: Leg, _row: JournalRow) -> None:
         leg.call.told_closed = True

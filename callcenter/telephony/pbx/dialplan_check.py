@@ -46,6 +46,8 @@ FUNCTIONS = frozenset(
         "CUT",
         "DB",
         "FILTER",
+        "GROUP",
+        "GROUP_COUNT",
         "IMPORT",
         "QUEUE_GET_CHANNEL",
         "QUEUE_MEMBER",
@@ -61,7 +63,7 @@ USER_EVENTS = frozenset(
         "INBOUND", "RECORDING", "ROUTED", "QUEUE_RESULT", "QUEUE_EXIT", "BLOCKED", "CLOSED",
         "OVERFLOW", "VOICE_MESSAGE_START", "VOICE_MESSAGE", "RATING", "TRANSFER_RETURN",
         "TRANSFER_FAILED", "CALLBACK_REQUESTED", "OUTBOUND", "PHONE_LOST", "STEERED", "TAKE_OVER",
-        "VOICE", "CITIZENS_PARTED", "NO_TALK",
+        "LIMITED", "VOICE", "CITIZENS_PARTED", "NO_TALK",
     }
 )  # fmt: skip
 
