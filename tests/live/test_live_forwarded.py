@@ -117,6 +117,38 @@ async def test_a_refusal_is_no_answer(stories: Stories) -> None:
     assert refused.value.status >= 400
 
 
+async def test_what_a_phone_says_in_a_transfer_reaches_nobody_else(stories: Stories) -> None:
+    async with carrier(stories) as outside:
+        seat = await stories.seat(0)
+        talk = await stories.talk(seat)
+        sending = asyncio.create_task(talk.taken.refer(NUMBER))
+        taken = await outside.next_call(15)
+        assert taken.invited is not None
+        assert not taken.invited.headers.all("Referred-By")
+        await taken.reject(486)
+        back = await stories.answer(seat, talk.out, timeout=20)
+        assert back.invited is not None
+        assert not back.invited.headers.all("Referred-By")
+        await sending
+        await talk.out.hang_up()
+        await stories.told(talk.number)
+
+
+async def test_a_colleague_who_is_sent_on_is_no_citizen(stories: Stories) -> None:
+    """He is put through like anybody who dials; nobody there is nobody there, and no queue."""
+    first, second, third = [await stories.seat(index) for index in range(3)]
+    call = await first.dial(second.user)
+    taken = await second.next_call()
+    await taken.answer()
+    await call.answered()
+    third.refuse_with = 486
+    sending = asyncio.create_task(taken.refer(third.user))
+    await call.ended(10)
+    await sending
+    assert not called(first)
+    assert not (await stories.system.get("/api/live"))["items"]["waiting"]
+
+
 async def test_the_citizens_own_number_is_shown_when_he_comes_back_from_outside(
     stories: Stories,
 ) -> None:

@@ -13,7 +13,7 @@ from callcenter.simulator.call import Call
 from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import SEAT_HZ
 from callcenter.telephony.domain.ledger import CITIZEN
-from tests.live.live_steering import own
+from tests.live.live_steering import ok, own, steer
 from tests.live.live_stories import Stories, Talk
 
 pytestmark = [
@@ -141,6 +141,21 @@ async def test_who_gives_up_after_a_seat_without_sound_was_not_answered(stories:
     assert (told.call.outcome, told.call.ended_by) == ("abandoned", "caller")
     assert not told.talks
     assert told.call.answered_at is None
+
+
+async def test_a_take_over_without_sound_goes_on_with_the_next_seat(stories: Stories) -> None:
+    first, chief = await stories.seat(0), await stories.seat(1)
+    talk = await stories.talk_with(first, chief)
+    ok(await steer(stories, talk.number, "take-over", seat=chief.user))
+    leg = await chief.next_call()
+    await leg.answer()
+    await talk.taken.ended()
+    await leg.hang_up()
+    await stories.answer(first, talk.out, timeout=20)
+    await talk.out.hang_up()
+    told = await stories.told(talk.number)
+    assert told.seats == [first.user, first.user]
+    assert not told.ratings
 
 
 async def test_a_transfer_to_a_seat_without_sound_comes_back(stories: Stories) -> None:
