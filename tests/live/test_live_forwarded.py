@@ -9,7 +9,16 @@ import pytest
 
 from callcenter.simulator.call import CallRefused
 from callcenter.simulator.phone import Phone
-from tests.live.live_steering import NUMBER, OUTSIDE_ALLOWED, carrier, ok, own
+from tests.live.live_steering import (
+    CARRIER,
+    CARRIER_PORT,
+    NUMBER,
+    OUTSIDE_ALLOWED,
+    carrier,
+    ok,
+    own,
+    steer,
+)
 from tests.live.live_stories import HOTLINE, Stories
 
 SETTINGS = OUTSIDE_ALLOWED
@@ -102,6 +111,27 @@ async def test_a_phone_that_forwards_what_we_call_it_for_makes_no_call(
         await stories.system.until(over, 20)
         assert not called(outside)
         assert not called(colleague)
+
+
+@pytest.mark.parametrize("step", ["dial", "spy"])
+async def test_who_is_called_by_a_forged_forward_gets_nowhere(stories: Stories, step: str) -> None:
+    """A 302 whose user part is a dial string of the PBX: it is followed, and ends at the answer."""
+    async with carrier(stories) as outside:
+        seat, chief = await stories.seat(0), await stories.seat(1)
+        chief.forward_to = f"sip:PJSIP/trunk/sip%3A{OUTSIDE}%40{CARRIER}%3A{CARRIER_PORT}@127.0.0.1"
+        talk = await stories.talk_with(seat, chief)
+        if step == "dial":
+            ok(await own(stories, "dial", seat=chief.user, number=NUMBER))
+        else:
+            await steer(stories, talk.number, "spy", seat=chief.user, mode="listen")
+        taken = await outside.next_call(15)
+        await taken.answer()
+        await taken.ended()
+        assert sum(line.startswith("< INVITE") for line in outside.log) == 1
+        await stories.speak(talk.out, talk.taken)
+        await talk.out.hang_up()
+        told = await stories.answered_story(talk.number, seat.user)
+        assert len(told.talks) == 1
 
 
 async def answered(phone: Phone) -> bool:
