@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from callcenter.simulator.call import Call
+from callcenter.simulator.message import Response
 from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import SEAT_HZ
 from callcenter.telephony.domain.ledger import CITIZEN
@@ -98,17 +99,26 @@ async def test_a_score_is_about_the_seat_that_talked_last(stories: Stories) -> N
 # -- a seat that answers without sound, or leaves at once ------------------------------------------
 
 
+def inactive(response: Response) -> Response:
+    """The same answer, of a phone that neither sends nor wants sound."""
+    response.body = response.body.replace(b"a=sendrecv", b"a=inactive")
+    return response
+
+
 async def answers_and_is_gone(taken: Call, how: str) -> None:
     if how == "no media":
         mine = taken._mine
         taken._mine = lambda direction="sendrecv": replace(mine(direction), port=0)  # type: ignore[method-assign]
+    if how == "inactive":
+        answer = taken._respond_with_sdp
+        taken._respond_with_sdp = lambda request: inactive(answer(request))  # type: ignore[method-assign]
     await taken.answer(sound=how != "no description")
     if how == "leaves":
         await taken.hang_up()
     await taken.ended()
 
 
-@pytest.mark.parametrize("how", ["no description", "no media", "leaves"])
+@pytest.mark.parametrize("how", ["no description", "no media", "inactive", "leaves"])
 async def test_a_seat_without_sound_is_no_talk(stories: Stories, how: str) -> None:
     mute, good = await stories.seat(0), await stories.seat(1)
     good.refuse_with = 486
