@@ -448,6 +448,8 @@ class Call:
         """200 with our answer to the offer in `request`, or 488; the sound begins."""
         try:
             offer = Sdp.parse(request.body) if request.body else None
+            if self.phone.srtp_only and offer is not None and not offer.savp:
+                raise SdpError("encrypted or not at all")
             mine = self._mine() if offer is None else answer_to(offer, self._mine())
         except SdpError:
             return self._response(request, 488)

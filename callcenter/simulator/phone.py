@@ -69,6 +69,7 @@ class Phone:
         codecs: tuple[str, ...] = ("alaw", "ulaw"),
         transport: str = "udp",
         srtp: bool = False,
+        srtp_only: bool = False,
         events: bool = True,
         timers: Timers | None = None,
         door: Door = PBX_DOOR,
@@ -86,6 +87,8 @@ class Phone:
         """Of a WebSocket."""
         self.srtp = srtp
         """Whether it encrypts its sound: always when it calls, and whenever a caller offers to."""
+        self.srtp_only = srtp_only
+        """Whether it refuses (488) every offer but RTP/SAVP."""
         self.events = events
         """Whether it takes telephone events (RFC 4733) and presses its keys so; else as tones."""
         self.payloads = tuple(CODECS[name] for name in codecs)

@@ -43,6 +43,7 @@ from callcenter.telephony.pbx.reconciler import Reconciler
 from callcenter.telephony.pbx.registrations import Registrations
 from callcenter.telephony.pbx.room_watch import RoomWatch
 from callcenter.telephony.pbx.route_facts import RouteFacts
+from callcenter.telephony.pbx.seat_sound import SeatSounds
 from callcenter.telephony.pbx.stranger_watch import StrangerWatch
 from callcenter.telephony.pbx.switch import PbxSwitch
 from callcenter.telephony.pbx.turns import Turns
@@ -129,6 +130,8 @@ def wire_telephony(platform: Platform) -> Telephony:
     queues = QueueService(database, settings)
     blocklist = BlocklistService(database)
     zone = ZoneInfo(settings.time_zone)
+    sounds = SeatSounds(settings.seat_srtp)
+    link.subscribe(sounds.on_event)
     reconciler = Reconciler(
         link,
         ari,
@@ -136,6 +139,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         settings,
         members=wanted_members,
         queues=queues.pbx,
+        sounds=sounds,
         facts=RouteFacts(
             link, blocklist.standing, open_hours, lambda: utc_now().astimezone(zone).date()
         ),
@@ -143,6 +147,9 @@ def wire_telephony(platform: Platform) -> Telephony:
     blocklist.on_change(reconciler.request)
     registrations = Registrations(link)
     registrations.on_change(seats.phones_came)
+    registrations.on_change(sounds.phones_came)
+    sounds.on_change(reconciler.request)
+    sounds.on_change(lambda: live.refuse_sound(sounds.refusing))
     seats.on_change(registrations.expect_changes)
     seats.on_change(reconciler.request)
     queues.on_change(reconciler.request)

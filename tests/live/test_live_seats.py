@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from callcenter.simulator.call import Call
 from callcenter.simulator.phone import Phone, RegistrationRefused
 from tests.live.live_stories import Stories, new_seat
 from tests.live.live_system import System
@@ -133,6 +134,75 @@ async def test_over_tls_a_phone_that_can_has_its_sound_encrypted(
         assert not plain.stream.encrypted
         await secret.hang_up()
         await plain.ended()
+
+
+async def test_a_phone_that_insists_on_srtp_is_called_so_after_it_refused_once(
+    stories: Stories,
+) -> None:
+    system = stories.system
+    seat = await new_seat(system, in_queue=False)
+    async with phone_of(system, seat, "tls", srtp=True) as phone:
+        phone.srtp_only = True
+        await registers(system, phone)
+        await seen(system, seat["extension"], transport="tls")
+        other = await stories.seat(0)
+        tried = 0
+
+        async def rings() -> Call | None:
+            nonlocal tried
+            tried += 1
+            out = await other.dial(seat["extension"])
+            with contextlib.suppress(TimeoutError):
+                taken = await phone.next_call(2)
+                await taken.answer()
+                if not taken.over:
+                    await stories.speak(out, taken)
+                    return taken
+            await out.hang_up()
+            return None
+
+        taken = await system.until(rings, 20)
+        assert tried <= 3
+        assert taken.stream.encrypted
+        await taken.hang_up()
+        live = (await system.get(f"/api/seats/{seat['extension']}"))["live"]
+        assert not live["refuses_sound"]
+
+
+async def test_a_phone_that_takes_no_sound_at_all_says_so(stories: Stories) -> None:
+    system = stories.system
+    seat = await new_seat(system, in_queue=False)
+    url = f"/api/seats/{seat['extension']}"
+    async with phone_of(system, seat) as phone:
+        await registers(system, phone)
+        await seen(system, seat["extension"])
+        phone.refuse_with = 488
+        other = await stories.seat(0)
+
+        async def cannot_be_called() -> bool:
+            out = await other.dial(seat["extension"])
+            with contextlib.suppress(TimeoutError):
+                await out.ended(1)
+            await out.hang_up()
+            live = (await system.get(url))["live"]
+            return bool(live["refuses_sound"] and not live["reachable"])
+
+        await system.until(cannot_be_called, 20)
+        # Mended, and registered again: it is asked anew.
+        await phone.unregister()
+        await gone(system, seat["extension"])
+        phone.refuse_with = 0
+        await registers(system, phone)
+
+        async def rings() -> bool:
+            return not (await system.get(url))["live"]["refuses_sound"]
+
+        await system.until(rings, SOON)
+        out = await other.dial(seat["extension"])
+        taken = await phone.next_call()
+        await taken.answer()
+        await stories.speak(out, taken)
+        await out.hang_up()
 
 
 async def test_disabled_renamed_rotated_and_removed(stories: Stories) -> None:

@@ -135,6 +135,10 @@ class ChannelRenamed:
 @dataclass(frozen=True, slots=True)
 class ChannelEnded:
     uniqueid: Uniqueid
+    channel: Channel | None = field(default=None, compare=False)
+    """As it was."""
+    answer: str = field(default="", compare=False)
+    """The other side's own word for why, the SIP status where it refused; '' if none is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +213,13 @@ class Seat:
     device: DeviceState
     memberships: tuple[Member, ...]
     channels: tuple[Channel, ...]
+    refuses_sound: bool = False
+    """Its phone is registered and refuses every kind of sound: it cannot be called."""
 
     @property
     def reachable(self) -> bool:
         """Whether the phone could ring."""
-        return self.device.reachable
+        return self.device.reachable and not self.refuses_sound
 
     @property
     def paused(self) -> bool:
@@ -248,6 +254,8 @@ class Floor:
     """Per queue, first in line first; a queue nobody waits in is not there."""
     members: Mapping[MemberKey, Member] = field(default_factory=dict)
     devices: Mapping[str, DeviceState] = field(default_factory=dict)
+    refusing: frozenset[str] = frozenset()
+    """Seats whose phone refuses every kind of sound; no event of the PBX's says so (`pbx.live`)."""
 
     def seats(self, among: Collection[str] | None = None) -> tuple[Seat, ...]:
         """Every seat the PBX knows, or those `among` some endpoints, by extension.
@@ -269,6 +277,7 @@ class Floor:
                 device=self.devices.get(name, DeviceState.UNKNOWN),
                 memberships=tuple(sorted(places.get(name, ()), key=lambda place: place.queue)),
                 channels=tuple(sorted(legs.get(name, ()), key=lambda leg: leg.uniqueid)),
+                refuses_sound=name in self.refusing,
             )
             for name in sorted(names, key=lambda name: (len(name), name))
         )
@@ -319,7 +328,7 @@ def touched(before: Floor, after: Floor) -> set[str]:
 
     Floors share what did not change between them, so nothing need be compared but identities.
     """
-    names = _differing(before.devices, after.devices)
+    names = _differing(before.devices, after.devices) | (before.refusing ^ after.refusing)
     for key in _differing(before.members, after.members):
         names |= {
             _phone_of(floor.members[key]) for floor in (before, after) if key in floor.members

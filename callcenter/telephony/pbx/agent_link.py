@@ -65,6 +65,13 @@ class QueuePause(Action[None]):
         return None
 
 
+def _device(floor: Floor, seat: Extension) -> DeviceState:
+    """A phone that refuses every call is none."""
+    if seat in floor.refusing:
+        return DeviceState.UNREACHABLE
+    return floor.devices.get(seat, DeviceState.UNKNOWN)
+
+
 class SeatWatcher(Protocol):
     """Who wants to know of seats."""
 
@@ -138,7 +145,7 @@ class AgentLink:
             elif (seat_name := holder(channel)) is not None:
                 holding.add(seat_name)
         return {
-            seat: seat_seen(floor, floor.devices.get(seat, DeviceState.UNKNOWN), legs[seat],
+            seat: seat_seen(floor, _device(floor, seat), legs[seat],
                             self._queues.of, holding=seat in holding)
             for seat in seats
         }  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from callcenter.platform.errors import PbxRefused, PbxTimeout, PbxUnavailable
 from callcenter.telephony.domain.floor import (
@@ -43,6 +44,7 @@ class LiveFloor:
         self._meanwhile: list[Fact] | None = None
         """Facts since the snapshot was asked for; None when none is being taken."""
         self._changed = asyncio.Event()
+        self._refusing: frozenset[str] = frozenset()
         self.snapshots = 0
         link.on_login(self.resync)
         link.subscribe(self._on_event)
@@ -64,10 +66,19 @@ class LiveFloor:
             if taken is None:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            self._floor, self._login = taken, login
+            self._floor, self._login = replace(taken, refusing=self._refusing), login
             self.snapshots += 1
             self._tell()
             return
+
+    def refuse_sound(self, seats: frozenset[str]) -> None:
+        """These seats cannot be called now, whatever their devices say."""
+        if seats == self._refusing:
+            return
+        self._refusing = seats
+        if self._floor is not None:
+            self._floor = replace(self._floor, refusing=seats)
+            self._tell()
 
     async def wait_until(self, holds: Callable[[Floor], bool], timeout: float) -> bool:
         """Whether `holds` comes true of the floor within `timeout` seconds."""

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from callcenter.platform.clock import Clock, utc_now
@@ -33,6 +34,7 @@ from callcenter.telephony.pbx.queue_config import OldQueues, QueueConfig
 from callcenter.telephony.pbx.reconcile_work import ReconcilerCounters, SeatWork, read_lists
 from callcenter.telephony.pbx.route_facts import RouteFacts
 from callcenter.telephony.pbx.seat_objects import SeatObjects, SoundRules, seat_objects
+from callcenter.telephony.pbx.seat_sound import SeatSounds
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +52,8 @@ class Reconciler:
     `members` says who is a member of which queue, and how; without it every seat with `in_queue` is
     a member of the main queue, and a break or penalty that the PBX has stays. `queues` says which
     queues there are; without it the PBX's configuration is left as it was written at set-up.
-    `facts` is what the dialplan decides by while our server for that gives no answer.
+    `sounds` knows which sound a seat's phone takes. `facts` is what the dialplan decides by while
+    our server for that gives no answer.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Reconciler:
         members: Members | None = None,
         queues: Queues | None = None,
         facts: RouteFacts | None = None,
+        sounds: SeatSounds | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._link = link
@@ -71,6 +75,7 @@ class Reconciler:
         self._members = members
         self._queues = queues
         self._facts = facts
+        self._sounds = sounds
         self._config = QueueConfig(link, settings.asterisk_dir / "etc")
         self._main = settings.hotline_number
         self._language = settings.language
@@ -148,13 +153,21 @@ class Reconciler:
         over.set()
         return pause
 
+    def _sound_of(self, extension: Extension) -> SoundRules:
+        """As the settings say, but for what its phone has refused."""
+        if self._sounds is None:
+            return self._sound
+        return replace(self._sound, srtp=self._sounds.kind(extension))
+
     async def _round(self) -> list[str]:
         """Match once; what went wrong, one sentence each."""
         objects: dict[Extension, SeatObjects] = {}
         seats: list[WantedSeat] = []
         desired = await self._desired()
         for seat in desired:
-            made = objects[seat.extension] = seat_objects(seat, self._language, self._sound)
+            made = objects[seat.extension] = seat_objects(
+                seat, self._language, self._sound_of(seat.extension)
+            )
             seats.append(WantedSeat(seat.extension, made.fingerprint()))
         lists = await read_lists(self._link)
         # After the lists: an agent's pause that was set in between must not be taken back.

@@ -75,7 +75,12 @@ class SeatLive(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     device: DeviceState = Field(description="`unknown`: the PBX does not have the seat (yet).")
-    reachable: bool = Field(description="Its phone is registered and answers.")
+    reachable: bool = Field(description="Its phone is registered and answers, and can be called.")
+    refuses_sound: bool = Field(
+        False,
+        description="Its phone is registered and refuses every kind of sound (SRTP, codecs):"
+        " no call rings there until that is mended and it registers again.",
+    )
     ringing: bool
     talking: bool = Field(description="It hears somebody.")
     paused: bool = Field(description="No queue offers it calls.")

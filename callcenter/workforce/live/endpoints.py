@@ -48,6 +48,7 @@ SNAPSHOT_EXAMPLE: dict[str, JsonValue] = {
                 "since": "2026-11-24T03:55:01Z",
                 "paused": False,
                 "paused_reason": "",
+                "refuses_sound": False,
                 "queues": ["12345"],
                 "caller_number": "13900139000",
                 "caller_name": "",

@@ -137,6 +137,7 @@ def seat_items(
         made[str(seat.extension)] = {
             "state": clock.state.value,
             "since": moment(clock.since),
+            "refuses_sound": seat.refuses_sound,
             "paused": seat.paused,
             "paused_reason": next((m.paused_reason for m in seat.memberships if m.paused), ""),
             "queues": [member.queue for member in seat.memberships],

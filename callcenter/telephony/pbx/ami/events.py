@@ -81,7 +81,9 @@ def _channel_renamed(headers: Headers, _at: float) -> Event:
 
 
 def _channel_ended(headers: Headers, _at: float) -> Event:
-    return floor.ChannelEnded(Uniqueid(required(headers, "Uniqueid")))
+    return floor.ChannelEnded(
+        Uniqueid(required(headers, "Uniqueid")), channel(headers), text(headers, "TechCause")
+    )
 
 
 def _bridge_entered(headers: Headers, _at: float) -> Event:

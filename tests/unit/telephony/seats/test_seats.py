@@ -259,6 +259,7 @@ async def test_a_seat_shows_what_its_phone_does(desk: Desk) -> None:
         "ringing": False,
         "talking": True,
         "paused": True,
+        "refuses_sound": False,
     }
     # The PBX does not have this one yet.
     live = (await desk.client.get("/api/seats")).json()["items"][1]["live"]
