@@ -29,6 +29,7 @@ from callcenter.platform.http.described import ERRORS, TOKEN_DOC
 from callcenter.platform.http.given import shelf_of
 from callcenter.platform.http.middleware import RequestTimes, SizeLimit
 from callcenter.platform.http.patience import Strangers
+from callcenter.platform.http.queries import KnownQuery
 from callcenter.platform.http.shield import Shield
 from callcenter.platform.secrets import Secrets
 from callcenter.platform.wanting import wanting
@@ -56,6 +57,7 @@ def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=partial(_lifespan, settings=settings, secrets=secrets, metrics=metrics),
+        dependencies=[Depends(KnownQuery())],
         # Outermost first: times hold for every answer, and no stranger's body is read.
         middleware=[
             Middleware(RequestTimes, observe=metrics.request_done),

@@ -36,16 +36,15 @@ NICE = 5
 def main() -> None:
     """Serve until told to stop; exit code 2 and one sentence if it cannot begin."""
     keep_private()
-    log_level = os.environ.get("CALLCENTER_LOG_LEVEL", "INFO").upper()
-    logging.basicConfig(
-        level=log_level if log_level in logging.getLevelNamesMapping() else "INFO",
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # health asks it for the schema
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per seat that is pushed
     try:
         settings = load_settings()
+        logging.basicConfig(
+            level=settings.log_level.value,
+            stream=sys.stderr,
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
+        logging.getLogger("alembic").setLevel(logging.WARNING)  # health asks it for the schema
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per seat that is pushed
         app = create_app(settings, load_secrets(settings.secrets_file))
     except CallcenterError as error:
         sys.stderr.write(f"{error.message}\n")

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from callcenter.platform.domain.dialling import to_regex
 from callcenter.platform.errors import SetupError
+from callcenter.platform.setting_names import PREFIX, check_names
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 PortOrOff = Annotated[int, Field(ge=0, le=65535)]
@@ -42,6 +43,16 @@ class AudioFormat(StrEnum):
 
     OPUS = "opus"
     FLAC = "flac"
+
+
+class LogLevel(StrEnum):
+    """Python's own levels."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
 
 
 class PrivateRootUse(StrEnum):
@@ -100,7 +111,7 @@ class SeatSrtp(StrEnum):
 class Settings(BaseSettings):
     """The whole configuration of one instance."""
 
-    model_config = SettingsConfigDict(env_prefix="CALLCENTER_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     # -- places -----------------------------------------------------------------------------
     home: Path = Field(default_factory=default_home, description="All state of this instance.")
@@ -114,6 +125,8 @@ class Settings(BaseSettings):
     node: str = Field("pbx1", pattern=r"^[a-z0-9][a-z0-9_]{0,15}$", description="This PBX's name.")
     time_zone: str = Field("Asia/Shanghai", description="The city's zone; storage is UTC.")
     language: str = Field("zh", pattern=r"^(zh|en)$", description="Spoken language of prompts.")
+    log_level: LogLevel = LogLevel.INFO
+    """What the service's own log tells at least; in upper or lower case."""
 
     # -- addresses and ports ----------------------------------------------------------------
     sip_bind: str = Field("0.0.0.0", description="Where phones and the trunk reach us.")  # noqa: S104
@@ -556,6 +569,11 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
     @field_validator("trunk_match")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -718,16 +736,21 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Settings of this instance; `SetupError` names the first bad one and what it must be."""
+    """Settings of this instance; `SetupError` names the first bad one and what it must be, or the
+    first that is none (`setting_names.check_names`)."""
     home = default_home()
+    settings_file = home / "callcenter.env"
+    check_names(
+        (f"{PREFIX}{name.upper()}" for name in Settings.model_fields), os.environ, settings_file
+    )
     try:
-        return Settings(_env_file=home / "callcenter.env", home=home)
+        return Settings(_env_file=settings_file, home=home)
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]) or "settings"
         raise SetupError(
             f"CALLCENTER_{name.upper()}: {first['msg']}; set it in the environment or in"
-            f" {home / 'callcenter.env'}",
+            f" {settings_file}",
             code="bad_setting",
             setting=name,
         ) from error

@@ -1,24 +1,27 @@
-"""Moments and days as clients write them: never a bare number.
+"""Moments and days as clients write them: the one type of each, for every endpoint.
 
-Pydantic would take 20261124 for a day of 1970, in seconds.
+Never a bare number: pydantic would take 20261124 for a day of 1970, in seconds. And never near the
+ends of what a `datetime` can hold: whoever adds a day, a week or a zone's offset to one of those
+falls off, after half of the work is done.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
+"""From the epoch, which programs send for "from the beginning", to beyond any plan: 7,800 years are
+left for reckoning on."""
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_END = datetime(2200, 1, 1, tzinfo=UTC) + timedelta(days=1)
+"""The last day ends later in other zones."""
+
 _NUMBER = re.compile(r"\s*[-+]?[0-9._eE]+\s*")
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:  # the first or last hours that a datetime can hold
-        raise ValueError("out of range") from error
+_RANGE = f"only {FIRST_DAY} to {LAST_DAY} can be meant; without an end, leave it out"
 
 
 def _not_a_number(value: object) -> object:
@@ -27,8 +30,27 @@ def _not_a_number(value: object) -> object:
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_in_utc)]
+def moment_in_range(moment: datetime) -> datetime:
+    """`moment`, which has an offset, in UTC; `ValueError` if it lies outside of `FIRST_DAY` to
+    `LAST_DAY`."""
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError as error:  # the first or last hours that a datetime can hold
+        raise ValueError(_RANGE) from error
+    if not _FIRST <= moment < _END:
+        raise ValueError(_RANGE)
+    return moment
+
+
+def day_in_range(day: date) -> date:
+    """`day`; `ValueError` if it lies outside of `FIRST_DAY` to `LAST_DAY`."""
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(_RANGE)
+    return day
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(moment_in_range)]
 """A moment with its offset, in UTC."""
 
-CityDay = Annotated[date, BeforeValidator(_not_a_number)]
+CityDay = Annotated[date, BeforeValidator(_not_a_number), AfterValidator(day_in_range)]
 """A day on the city's calendar."""

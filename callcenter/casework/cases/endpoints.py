@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from callcenter.casework.cases.repository import CaseFilter
 from callcenter.casework.cases.schemas import (
@@ -29,9 +29,11 @@ from callcenter.people.domain.permissions import Permission
 from callcenter.platform.broadcast import Broadcast
 from callcenter.platform.domain.numbers_in_text import restore_numbers
 from callcenter.platform.errors import BadInput
-from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.platform.http.api import Config, Page, error_body
+from callcenter.platform.http.cursors import ID, MOMENT, Limit, cursor_of, encode_cursor
 from callcenter.platform.http.given import Given
-from callcenter.platform.moments import Moment
+from callcenter.platform.http.queries import MomentSpan, moment_span
+from callcenter.platform.texts import Line
 from callcenter.telephony.domain.ids import CASE_NUMBER
 from callcenter.telephony.domain.media import MediaKind
 
@@ -45,10 +47,9 @@ WRITE = [requires(Permission.CASE_WRITE)]
 Number = Annotated[
     str, Path(pattern=f"^{CASE_NUMBER.pattern}$", max_length=20, examples=["20261124-00017"])
 ]
-Cursor = Annotated[
-    str | None, Query(max_length=200, description="The `next` of the previous page.")
-]
-Limit = Annotated[int, Query(ge=1, description="The setting page_size_max is the most.")]
+Span = Annotated[MomentSpan, Depends(moment_span("opened"))]
+Before = Annotated[tuple[datetime, int] | None, Depends(cursor_of(MOMENT, ID))]
+After = Annotated[tuple[int] | None, Depends(cursor_of(ID))]
 
 
 def _answer(description: str, example: Any) -> dict[str, Any]:
@@ -100,27 +101,26 @@ async def list_cases(
     service: Service,
     config: Config,
     citizens: CitizensOf,
+    span: Span,
+    before: Before,
     number: Annotated[
-        str | None,
+        Line | None,
         Query(
             pattern=r"^[0-9]{1,8}(-[0-9]{0,11})?$",
             description="A case number or its beginning: 20261124 is a day.",
         ),
     ] = None,
-    call_id: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    call_id: Annotated[Line | None, Query(min_length=1, max_length=64)] = None,
     caller: Annotated[
-        str | None,
+        Line | None,
         Query(min_length=1, max_length=128, description="Caller's number, in any usual form."),
     ] = None,
     seat: Annotated[
-        str | None,
+        Line | None,
         Query(min_length=1, max_length=128, description="Extension of the seat that holds it."),
     ] = None,
     status: Annotated[CaseStatus | None, Query()] = None,
     source: Annotated[CaseSource | None, Query()] = None,
-    opened_from: Annotated[Moment | None, Query(description="Not before.")] = None,
-    opened_to: Annotated[Moment | None, Query(description="Before.")] = None,
-    cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[CaseOut]:
     """Filters narrow together. The list by `call_id` has one case at most. By `caller`, cases that
@@ -134,16 +134,15 @@ async def list_cases(
         seat=seat,
         status=status.value if status else None,
         source=source.value if source else None,
-        opened_from=opened_from,
-        opened_to=opened_to,
+        opened_from=span.first,
+        opened_to=span.last,
     )
     limit = min(limit, config.page_size_max)
-    before = None if cursor is None else _case_key(cursor)
     found = await service.page(wanted, before=before, limit=limit + 1)
     following = None
     if len(found) > limit:
         last = found[limit - 1]
-        following = encode_cursor(last.opened_at.isoformat(), last.id)
+        following = encode_cursor(last.opened_at, last.id)
     items = [CaseOut.model_validate(case) for case in found[:limit]]
     await citizens.was_searched("case.listed", number=caller, found=len(items))
     return Page[CaseOut](items=items, next=following)
@@ -198,39 +197,17 @@ async def list_events(
     service: Service,
     config: Config,
     citizens: CitizensOf,
-    cursor: Cursor = None,
+    after: After,
     limit: Limit = 50,
 ) -> Page[CaseEventOut]:
     """What happened, who did it, and when."""
-    after = 0 if cursor is None else _id(decode_cursor(cursor, 1)[0])
     limit = min(limit, config.page_size_max)
-    found = await service.events(number, after_id=after, limit=limit + 1)
+    found = await service.events(number, after_id=after[0] if after else 0, limit=limit + 1)
     confidential = await service.is_confidential(number)
     items = [_event(step, confidential) for step in found[:limit]]
     await citizens.was_shown("case.history_read", f"case:{number}", confidential=confidential)
     following = encode_cursor(items[-1].id) if len(found) > limit else None
     return Page[CaseEventOut](items=items, next=following)
-
-
-def _case_key(cursor: str) -> tuple[datetime, int]:
-    moment, case_id = decode_cursor(cursor, 2)
-    try:
-        opened_at = datetime.fromisoformat(moment)
-        if opened_at.tzinfo is None:
-            raise _bad_cursor()
-        return opened_at.astimezone(UTC), _id(case_id)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _bad_cursor() from error
-
-
-def _id(value: Any) -> int:
-    if isinstance(value, int) and 0 <= value < 2**63:
-        return value
-    raise _bad_cursor()
-
-
-def _bad_cursor() -> BadInput:
-    return BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")
 
 
 def _may_write(confidential: bool, names: Collection[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -16,19 +15,18 @@ from pydantic import (
 
 from callcenter.casework.domain.cases import CaseKind, CaseSource, CaseStatus, CaseValidity
 from callcenter.people.citizens import AboutCitizen
-from callcenter.platform.texts import no_nul
+from callcenter.platform.texts import Block, Line
 from callcenter.telephony.domain.ledger import EndedBy, Outcome
 
 CONTENT_MAX = 20_000
 """Characters: ten pages; what is longer is an attachment."""
 
 
-NoNul = AfterValidator(no_nul)
-Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), NoNul]
-Content = Annotated[str, StringConstraints(max_length=CONTENT_MAX), NoNul]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), NoNul]
-Contact = Annotated[str, StringConstraints(strip_whitespace=True, max_length=128), NoNul]
-Address = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), NoNul]
+Title = Annotated[Line, StringConstraints(strip_whitespace=True, max_length=200)]
+Content = Annotated[Block, StringConstraints(max_length=CONTENT_MAX)]
+Name = Annotated[Line, StringConstraints(strip_whitespace=True, max_length=100)]
+Contact = Annotated[Line, StringConstraints(strip_whitespace=True, max_length=128)]
+Address = Annotated[Block, StringConstraints(strip_whitespace=True, max_length=300)]
 
 
 CASE_EXAMPLE: dict[str, JsonValue] = {

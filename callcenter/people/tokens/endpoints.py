@@ -12,6 +12,7 @@ from callcenter.people.tokens.schemas import TokenIn, TokenMadeOut, TokenOut
 from callcenter.people.tokens.service import TokenService
 from callcenter.platform.http.api import error_body
 from callcenter.platform.http.given import Given
+from callcenter.platform.texts import Line
 
 router = APIRouter(
     prefix="/api/tokens", tags=["tokens"], dependencies=[requires(Permission.TOKEN_WRITE)]
@@ -71,7 +72,7 @@ async def make_token(body: TokenIn, service: Service) -> TokenMadeOut:
     responses={404: _error("No such token.", "token_not_found", "there is no token 'wall-board'")},
 )
 async def revoke_token(
-    name: Annotated[str, Path(min_length=1, max_length=64)], service: Service
+    name: Annotated[Line, Path(min_length=1, max_length=64)], service: Service
 ) -> None:
     """At once; in other processes within a second."""
     await service.revoke(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import APIRouter, Depends, Path, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
@@ -17,7 +17,8 @@ from callcenter.people.users.schemas import (
 )
 from callcenter.people.users.service import UserChanges, UserInfo, UserService
 from callcenter.platform.errors import BadInput
-from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.platform.http.api import Config, Page, error_body
+from callcenter.platform.http.cursors import TEXT, Limit, cursor_of, encode_cursor
 from callcenter.platform.http.given import Given
 
 router = APIRouter(prefix="/api/users", tags=["users"])
@@ -56,19 +57,12 @@ _BUSY: dict[int | str, dict[str, Any]] = {
 async def list_users(
     service: Service,
     config: Config,
-    cursor: Annotated[
-        str | None, Query(max_length=200, description="The `next` of the previous page.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, description="The setting page_size_max is the most.")] = 50,
+    after: Annotated[tuple[str] | None, Depends(cursor_of(TEXT))],
+    limit: Limit = 50,
 ) -> Page[UserOut]:
     """Disabled ones too."""
-    after = None
-    if cursor is not None:
-        (after,) = decode_cursor(cursor, 1)
-        if not (isinstance(after, str) and after.isascii() and "\0" not in after):
-            raise BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")
     limit = min(limit, config.page_size_max)
-    found = await service.page(after=after, limit=limit + 1)
+    found = await service.page(after=after and after[0], limit=limit + 1)
     items = [user_out(user) for user in found[:limit]]
     following = encode_cursor(items[-1].login) if len(found) > limit else None
     return Page[UserOut](items=items, next=following)

@@ -15,6 +15,8 @@ from callcenter.platform.config import Settings
 from callcenter.platform.errors import Forbidden
 from callcenter.platform.http.api import Config, error_body
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.queries import takes_any_query
+from callcenter.platform.texts import Line
 
 router = APIRouter(prefix="/api/oidc", tags=["one's own account"], dependencies=[OPEN])
 
@@ -71,6 +73,8 @@ async def oidc_login(request: Request, service: Service, config: Config) -> Resp
     return answer
 
 
+# A provider may add words of its own (iss, session_state, scope ...): RFC 6749, section 4.1.2, has
+# us ignore them.
 @router.get(
     "/callback",
     summary="Come back from the identity provider",
@@ -96,13 +100,14 @@ async def oidc_login(request: Request, service: Service, config: Config) -> Resp
         502: _FAILED,
     },
 )
+@takes_any_query
 async def oidc_callback(
     request: Request,
     service: Service,
     config: Config,
-    state: Annotated[str, Query(min_length=1, max_length=500)],
-    code: Annotated[str | None, Query(min_length=1, max_length=4000)] = None,
-    error: Annotated[str | None, Query(max_length=200)] = None,
+    state: Annotated[Line, Query(min_length=1, max_length=500)],
+    code: Annotated[Line | None, Query(min_length=1, max_length=4000)] = None,
+    error: Annotated[Line | None, Query(max_length=200)] = None,
 ) -> Response:
     """Sets the session's cookie and goes on to the first page."""
     if code is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -17,15 +16,13 @@ from pydantic import (
 
 from callcenter.people.domain.permissions import Permission, Role
 from callcenter.people.users.passwords import LENGTH_MAX
-from callcenter.platform.texts import no_nul
+from callcenter.platform.texts import Line
 
-Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    AfterValidator(no_nul),
-]
-Login = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(no_nul)]
+Name = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Login = Annotated[Line, StringConstraints(min_length=1, max_length=32)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LENGTH_MAX)]
+"""One that somebody has: it is compared with a hash and goes nowhere else."""
+Chosen = Annotated[Line, StringConstraints(min_length=1, max_length=LENGTH_MAX)]
 Roles = Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
 
 USER_EXAMPLE: dict[str, JsonValue] = {
@@ -115,7 +112,7 @@ class LoginIn(BaseModel):
         json_schema_extra={"examples": [{"login": "wang.fang", "password": "…"}]},
     )
 
-    login: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+    login: Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
     password: Password
 
 
@@ -163,6 +160,6 @@ class PasswordIn(BaseModel):
     )
 
     current: Password
-    new: Password = Field(
+    new: Chosen = Field(
         description="10 to 128 characters, five different ones, not the login, none of the usual."
     )

@@ -5,9 +5,6 @@ Every error, whoever raises it, leaves as ``{"error": {"code", "message", "detai
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from typing import Any, Generic, TypeVar
 
 from fastapi import FastAPI, Request
@@ -18,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
-from callcenter.platform.errors import BadInput, CallcenterError
+from callcenter.platform.errors import CallcenterError
 from callcenter.platform.http.given import Given
 
 Item = TypeVar("Item")
@@ -32,22 +29,6 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next: str | None = None
-
-
-def encode_cursor(*key: Any) -> str:
-    """An opaque cursor for the keyset `key` (JSON values)."""
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str, length: int) -> list[Any]:
-    """The keyset in `cursor`, `length` values; `BadInput` ``bad_cursor`` if it is not one."""
-    try:
-        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError, UnicodeError):
-        key = None
-    if not isinstance(key, list) or len(key) != length:
-        raise BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")
-    return key
 
 
 def error_body(code: str, message: str, details: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import APIRouter, Depends, Path, Query, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
-from callcenter.platform.errors import BadInput
-from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.platform.http.api import Config, Page, error_body
+from callcenter.platform.http.cursors import ID, Limit, cursor_of, encode_cursor
 from callcenter.platform.http.given import Given
+from callcenter.platform.texts import Line
 from callcenter.telephony.blocklist.schemas import BlockedOut, BlockIn, BlockPatch
 from callcenter.telephony.blocklist.service import BlockedChanges, BlocklistService
 
@@ -39,20 +40,15 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {
 async def list_blocked(
     service: Service,
     config: Config,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1)] = 50,
+    before: Annotated[tuple[int] | None, Depends(cursor_of(ID))],
+    limit: Limit = 50,
     number: Annotated[
-        str | None, Query(min_length=1, max_length=128, description="Only this number.")
+        Line | None, Query(min_length=1, max_length=128, description="Only this number.")
     ] = None,
 ) -> Page[BlockedOut]:
     """Newest first; pass `next` of a page as `cursor` to get the following one."""
-    before = None
-    if cursor is not None:
-        (before,) = decode_cursor(cursor, 1)
-        if not (isinstance(before, int) and 0 < before < 2**63):
-            raise BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")
     limit = min(limit, config.page_size_max)
-    found = await service.page(before_id=before, number=number, limit=limit + 1)
+    found = await service.page(before_id=before and before[0], number=number, limit=limit + 1)
     items = [BlockedOut.model_validate(entry) for entry in found[:limit]]
     following = encode_cursor(items[-1].id) if len(found) > limit else None
     return Page[BlockedOut](items=items, next=following)

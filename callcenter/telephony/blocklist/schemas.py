@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -17,13 +16,9 @@ from pydantic import (
 
 from callcenter.people.citizens import shown_number
 from callcenter.platform.moments import Moment
-from callcenter.platform.texts import no_nul
+from callcenter.platform.texts import Block, Line
 
-Reason = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
-    AfterValidator(no_nul),
-]
+Reason = Annotated[Block, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 _EXAMPLE: dict[str, JsonValue] = {
     "id": 17,
@@ -71,7 +66,7 @@ class BlockIn(BaseModel):
         },
     )
 
-    number: str = Field(min_length=1, max_length=128, description="In any usual way of writing.")
+    number: Line = Field(min_length=1, max_length=128, description="In any usual way of writing.")
     reason: Reason
     until: Moment | None = Field(None, description="Null: for good.")
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from callcenter.people.access.rights import requires
 from callcenter.people.citizens import CitizensOf
 from callcenter.people.domain.permissions import Permission
-from callcenter.platform.errors import BadInput
-from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.platform.http.api import Config, Page, error_body
+from callcenter.platform.http.cursors import MOMENT, TEXT, Limit, cursor_of, encode_cursor
 from callcenter.platform.http.given import Given
-from callcenter.platform.moments import Moment
+from callcenter.platform.http.queries import MomentSpan, moment_span
+from callcenter.platform.texts import Line
 from callcenter.telephony.calls.models import Call
 from callcenter.telephony.calls.ports import CaseNumbers
 from callcenter.telephony.calls.reading import CallFilter
@@ -26,8 +27,10 @@ router = APIRouter(prefix="/api/calls", tags=["calls"])
 
 Service = Given[CallService]
 Cases = Given[CaseNumbers]
+Span = Annotated[MomentSpan, Depends(moment_span("started"))]
+Before = Annotated[tuple[datetime, str] | None, Depends(cursor_of(MOMENT, TEXT))]
 READ = [requires(Permission.CALL_READ)]
-CallIdPath = Annotated[str, Path(min_length=1, max_length=64, examples=["pbx1:1795407499.12"])]
+CallIdPath = Annotated[Line, Path(min_length=1, max_length=64, examples=["pbx1:1795407499.12"])]
 
 _PAGE: dict[int | str, dict[str, Any]] = {
     200: {
@@ -58,29 +61,26 @@ async def list_calls(
     service: Service,
     config: Config,
     citizens: CitizensOf,
+    span: Span,
+    before: Before,
     direction: Annotated[Direction | None, Query()] = None,
     outcome: Annotated[Outcome | None, Query()] = None,
     caller: Annotated[
-        str | None,
+        Line | None,
         Query(min_length=1, max_length=128, description="Caller's number, in any usual form."),
     ] = None,
     seat: Annotated[
-        str | None, Query(min_length=1, max_length=128, description="Who talked last.")
+        Line | None, Query(min_length=1, max_length=128, description="Who talked last.")
     ] = None,
-    queue: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    queue: Annotated[Line | None, Query(min_length=1, max_length=64)] = None,
     case_number: Annotated[
-        str | None,
+        Line | None,
         Query(min_length=1, max_length=32, description="Calls that seats made about this case."),
     ] = None,
     open: Annotated[  # noqa: A002
         bool | None, Query(description="True: calls that go on; false: calls that are over.")
     ] = None,
-    started_from: Annotated[Moment | None, Query(description="Not before.")] = None,
-    started_to: Annotated[Moment | None, Query(description="Before.")] = None,
-    cursor: Annotated[
-        str | None, Query(max_length=300, description="The `next` of the previous page.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, description="The setting page_size_max is the most.")] = 50,
+    limit: Limit = 50,
 ) -> Page[CallOut]:
     """Filters narrow together. By `caller`, calls of confidential cases are left out for those who
     may not see them: a page may be short, and still have a `next`."""
@@ -93,16 +93,15 @@ async def list_calls(
         queue=queue,
         case_number=case_number,
         open=open,
-        started_from=started_from,
-        started_to=started_to,
+        started_from=span.first,
+        started_to=span.last,
     )
     limit = min(limit, config.page_size_max)
-    before = None if cursor is None else _key(cursor)
     found = await service.page(wanted, before=before, limit=limit + 1)
     following = None
     if len(found) > limit:
         last = found[limit - 1]
-        following = encode_cursor(last.started_at.isoformat(), last.id)
+        following = encode_cursor(last.started_at, last.id)
     shown = found[:limit]
     secret = await citizens.confidential({call.id for call in shown})
     if caller is not None and citizens.hide_confidential:
@@ -140,18 +139,3 @@ async def read_call(
 def _call(call: Call, confidential: bool) -> CallOut:
     facts = {name: getattr(call, name) for name in CallOut.model_fields if name != "confidential"}
     return CallOut.model_validate({**facts, "confidential": confidential})
-
-
-def _key(cursor: str) -> tuple[datetime, str]:
-    moment, call_id = decode_cursor(cursor, 2)
-    try:
-        started_at = datetime.fromisoformat(moment)
-        if started_at.tzinfo is None or not isinstance(call_id, str) or "\0" in call_id:
-            raise _bad_cursor()
-        return started_at.astimezone(UTC), call_id
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _bad_cursor() from error
-
-
-def _bad_cursor() -> BadInput:
-    return BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")

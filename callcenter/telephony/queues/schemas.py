@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -15,22 +14,16 @@ from pydantic import (
     StringConstraints,
 )
 
+from callcenter.platform.texts import Line
 from callcenter.telephony.domain.queues import Strategy
 
-
-def _no_control(value: str) -> str:
-    if any(ord(char) < 32 or ord(char) == 127 for char in value):
-        raise ValueError("a control character cannot stand here")
-    return value
-
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_no_control)]
+Text = Annotated[Line, StringConstraints(strip_whitespace=True)]
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
 NameEn = Annotated[Text, StringConstraints(max_length=100)]
 Note = Annotated[Text, StringConstraints(max_length=200)]
-Code = Annotated[str, StringConstraints(min_length=1, max_length=20)]
-TransferNumber = Annotated[str, StringConstraints(min_length=1, max_length=8)]
-Number = Annotated[str, StringConstraints(min_length=1, max_length=16)]
+Code = Annotated[Line, StringConstraints(min_length=1, max_length=20)]
+TransferNumber = Annotated[Line, StringConstraints(min_length=1, max_length=8)]
+Number = Annotated[Line, StringConstraints(min_length=1, max_length=16)]
 Music = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
 Language = Literal["zh", "en"]
 RingSeconds = Annotated[int, Field(strict=True, ge=5, le=60)]

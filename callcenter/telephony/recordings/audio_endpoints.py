@@ -6,18 +6,19 @@ before ``/{id}``, whose ids have a slash of their own.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, status
+from fastapi import APIRouter, Depends, Path, Request, status
 from fastapi.responses import Response
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.citizens import CitizensOf
 from callcenter.people.domain.permissions import Permission
-from callcenter.platform.errors import BadInput
-from callcenter.platform.http.api import decode_cursor, error_body
+from callcenter.platform.http.api import error_body
+from callcenter.platform.http.cursors import MOMENT, TEXT, cursor_of
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.queries import MomentSpan, moment_span
 from callcenter.telephony.domain.media import MediaKind
 from callcenter.telephony.recordings.schemas import AudioFacts
 from callcenter.telephony.recordings.service import Media, MediaService
@@ -43,10 +44,9 @@ MediaId = Annotated[
         description="The id of a list; its slash may be written as it is.",
     ),
 ]
-Cursor = Annotated[
-    str | None, Query(max_length=300, description="The `next` of the previous page.")
-]
-Limit = Annotated[int, Query(ge=1, description="The setting page_size_max is the most.")]
+Span = Annotated[MomentSpan, Depends(moment_span("started"))]
+Before = Annotated[tuple[datetime, str] | None, Depends(cursor_of(MOMENT, TEXT))]
+"""The moment of its beginning, and the id, of the last audio file of the previous page."""
 
 
 def answer(description: str, example: Any) -> dict[str, Any]:
@@ -115,24 +115,6 @@ def add_audio(router: APIRouter, kind: MediaKind) -> None:
 def call_of(media_id: str) -> str:
     """The call that an audio file's id hangs on."""
     return media_id.partition("/")[0]
-
-
-def media_key(cursor: str) -> tuple[datetime, str]:
-    """The key (moment of beginning, id) in `cursor`; `BadInput` ``bad_cursor``."""
-    moment, media_id = decode_cursor(cursor, 2)
-    try:
-        started_at = datetime.fromisoformat(moment)
-        if started_at.tzinfo is None or not isinstance(media_id, str) or "\0" in media_id:
-            raise bad_cursor()
-        media_id.encode()
-        return started_at.astimezone(UTC), media_id
-    except (TypeError, ValueError, OverflowError) as error:
-        raise bad_cursor() from error
-
-
-def bad_cursor() -> BadInput:
-    """The error of a cursor that is none of ours."""
-    return BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")
 
 
 def audio_facts(media: Media) -> dict[str, Any]:

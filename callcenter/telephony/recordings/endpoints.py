@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from callcenter.people.citizens import CitizensOf
-from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
-from callcenter.platform.moments import Moment
+from callcenter.platform.http.api import Config, Page, error_body
+from callcenter.platform.http.cursors import ID, Limit, cursor_of, encode_cursor
+from callcenter.platform.texts import Line
 from callcenter.telephony.domain.ledger import CallRow
 from callcenter.telephony.domain.media import MediaKind, MediaStatus
 from callcenter.telephony.recordings.audio_endpoints import (
     READ,
-    Cursor,
-    Limit,
+    Before,
     MediaFiles,
     MediaId,
+    Span,
     add_audio,
     answer,
     audio_facts,
-    bad_cursor,
-    media_key,
 )
 from callcenter.telephony.recordings.repository import MediaFilter
 from callcenter.telephony.recordings.schemas import (
@@ -35,6 +34,9 @@ from callcenter.telephony.recordings.service import Media
 PREFIX = "/api/recordings"
 
 router = APIRouter(prefix=PREFIX, tags=["recordings"])
+
+
+BeforeRemoval = Annotated[tuple[int] | None, Depends(cursor_of(ID))]
 
 
 def _page_of(example: Any) -> dict[int | str, dict[str, Any]]:
@@ -60,15 +62,14 @@ async def list_recordings(
     service: MediaFiles,
     config: Config,
     citizens: CitizensOf,
-    call_id: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    span: Span,
+    before: Before,
+    call_id: Annotated[Line | None, Query(min_length=1, max_length=64)] = None,
     seat: Annotated[
-        str | None,
+        Line | None,
         Query(min_length=1, max_length=128, description="That took part in the call."),
     ] = None,
     status: Annotated[MediaStatus | None, Query()] = None,
-    started_from: Annotated[Moment | None, Query(description="Not before.")] = None,
-    started_to: Annotated[Moment | None, Query(description="Before.")] = None,
-    cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[RecordingOut]:
     """Filters narrow together. A recording is listed once its call is over."""
@@ -78,18 +79,17 @@ async def list_recordings(
         call_id=call_id,
         seat=seat,
         status=status.value if status else None,
-        started_from=started_from,
-        started_to=started_to,
+        started_from=span.first,
+        started_to=span.last,
     )
     limit = min(limit, config.page_size_max)
-    before = None if cursor is None else media_key(cursor)
     found = await service.page(wanted, before=before, limit=limit + 1)
     shown = found[:limit]
     calls = await service.calls_of(shown)
     secret = await citizens.confidential({media.call_id for media in shown})
     following = None
     if len(found) > limit:
-        following = encode_cursor(shown[-1].started_at.isoformat(), shown[-1].id)
+        following = encode_cursor(shown[-1].started_at, shown[-1].id)
     items = [
         _recording(media, calls.get(media.call_id), media.call_id in secret) for media in shown
     ]
@@ -103,16 +103,11 @@ async def list_recordings(
     dependencies=READ,
 )
 async def list_removals(
-    service: MediaFiles, config: Config, cursor: Cursor = None, limit: Limit = 50
+    service: MediaFiles, config: Config, before: BeforeRemoval, limit: Limit = 50
 ) -> Page[RemovalOut]:
     """Recordings and voice messages, with the reason: their age, or the room on the disk."""
-    before = None
-    if cursor is not None:
-        (before,) = decode_cursor(cursor, 1)
-        if not (type(before) is int and 0 < before < 2**63):
-            raise bad_cursor()
     limit = min(limit, config.page_size_max)
-    found = await service.removals(before_id=before, limit=limit + 1)
+    found = await service.removals(before_id=before and before[0], limit=limit + 1)
     items = [RemovalOut.model_validate(removal) for removal in found[:limit]]
     following = encode_cursor(items[-1].id) if len(found) > limit else None
     return Page[RemovalOut](items=items, next=following)

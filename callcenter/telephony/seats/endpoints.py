@@ -6,14 +6,15 @@ from ipaddress import ip_address
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Request, Response, status
 from starlette.datastructures import URL
 
 from callcenter.people.access.rights import Who
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import BadInput, Forbidden
-from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor
+from callcenter.platform.http.api import Config, Page
+from callcenter.platform.http.cursors import TEXT, Limit, cursor_of, encode_cursor
 from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.seats import bulk_endpoints
 from callcenter.telephony.seats.answers import (
@@ -34,7 +35,6 @@ from callcenter.telephony.seats.schemas import (
     SeatIn,
     SeatOut,
     SeatPatch,
-    SeatQuery,
     SeatSecretOut,
 )
 from callcenter.telephony.seats.service import NewSeat, SeatChanges
@@ -48,16 +48,15 @@ router.include_router(bulk_endpoints.router)  # before /{extension}
 
 @router.get("", summary="List seats by extension", dependencies=READ)
 async def list_seats(
-    service: Service, now: Now, config: Config, query: Annotated[SeatQuery, Query()]
+    service: Service,
+    now: Now,
+    config: Config,
+    after: Annotated[tuple[str] | None, Depends(cursor_of(TEXT))],
+    limit: Limit = 50,
 ) -> Page[SeatOut]:
     """Each with its phone and what that does now."""
-    after = None
-    if query.cursor is not None:
-        (after,) = decode_cursor(query.cursor, 1)
-        if not (isinstance(after, str) and after.isascii() and after.isdecimal()):
-            raise BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")
-    limit = min(query.limit, config.page_size_max)
-    found = await service.page(after=after, limit=limit + 1)
+    limit = min(limit, config.page_size_max)
+    found = await service.page(after=after and after[0], limit=limit + 1)
     items = [now.out(seat) for seat in found[:limit]]
     following = encode_cursor(items[-1].extension) if len(found) > limit else None
     return Page[SeatOut](items=items, next=following)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import UploadFile
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -16,15 +15,13 @@ from pydantic import (
     StringConstraints,
 )
 
-from callcenter.platform.texts import no_nul
+from callcenter.platform.texts import Line
 from callcenter.telephony.domain.floor import DeviceState
 from callcenter.telephony.domain.registrations import PhoneKinds, Reachability, Transport
 from callcenter.telephony.seats.sheet import NAME_CHARACTERS, SheetFault
 
 Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_CHARACTERS),
-    AfterValidator(no_nul),
+    Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_CHARACTERS)
 ]
 
 SEAT_EXAMPLE: dict[str, JsonValue] = {
@@ -58,15 +55,6 @@ SECRET_EXAMPLE: dict[str, JsonValue] = {
     "phone": None,
     "secret": "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
 }
-
-
-class SeatQuery(BaseModel):
-    """Which page; a parameter that does not exist is refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    cursor: str | None = Field(None, max_length=200, description="The `next` of the previous page.")
-    limit: int = Field(50, ge=1, description="The setting page_size_max is the most.")
 
 
 class SeatLive(BaseModel):
@@ -130,7 +118,7 @@ class SeatIn(BaseModel):
         json_schema_extra={"examples": [{"extension": "8001", "name": "王芳", "in_queue": True}]},
     )
 
-    extension: str = Field(
+    extension: Line = Field(
         min_length=1, max_length=16, description="As many digits as the first seat, same first."
     )
     name: Name = Field(description="Shown to whoever it calls; the PBX keeps 79 bytes of it.")
@@ -147,7 +135,7 @@ class SeatRangeIn(BaseModel):
         json_schema_extra={"examples": [{"first": "8101", "count": 50}]},
     )
 
-    first: str = Field(min_length=1, max_length=16, description="The first extension.")
+    first: Line = Field(min_length=1, max_length=16, description="The first extension.")
     count: int = Field(ge=1, le=2000)
     name: Name = Field("座席 {extension}", description="`{extension}` is each seat's own.")
     enabled: StrictBool = True

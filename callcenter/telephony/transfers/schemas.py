@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from callcenter.platform.texts import Line
 from callcenter.telephony.domain.ledger import TransferKind
 
-Target = Annotated[str, StringConstraints(min_length=1, max_length=32)]
+Target = Annotated[Line, StringConstraints(min_length=1, max_length=32)]
 
 TRANSFER_EXAMPLE: dict[str, JsonValue] = {
     "call_id": "pbx1:1795407499.12",

@@ -7,20 +7,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from callcenter.people.citizens import CitizensOf
-from callcenter.platform.http.api import Config, Page, encode_cursor, error_body
+from callcenter.platform.http.api import Config, Page, error_body
+from callcenter.platform.http.cursors import Limit, encode_cursor
 from callcenter.platform.http.given import Given
-from callcenter.platform.moments import Moment
+from callcenter.platform.texts import Line
 from callcenter.telephony.calls.audio_rows import VoiceMessageFilter
 from callcenter.telephony.domain.media import MediaKind, MediaStatus
 from callcenter.telephony.recordings.audio_endpoints import (
     READ,
-    Cursor,
-    Limit,
+    Before,
     MediaId,
+    Span,
     add_audio,
     answer,
     audio_facts,
-    media_key,
 )
 from callcenter.telephony.voicemail.schemas import VOICE_MESSAGE_EXAMPLE, VoiceMessageOut
 from callcenter.telephony.voicemail.service import Message, VoiceMessageService
@@ -49,28 +49,27 @@ async def list_voice_messages(
     service: Service,
     config: Config,
     citizens: CitizensOf,
-    call_id: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
-    reason: Annotated[str | None, Query(min_length=1, max_length=32)] = None,
+    span: Span,
+    before: Before,
+    call_id: Annotated[Line | None, Query(min_length=1, max_length=64)] = None,
+    reason: Annotated[Line | None, Query(min_length=1, max_length=32)] = None,
     status: Annotated[MediaStatus | None, Query()] = None,
-    started_from: Annotated[Moment | None, Query(description="Not before.")] = None,
-    started_to: Annotated[Moment | None, Query(description="Before.")] = None,
-    cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[VoiceMessageOut]:
     """Filters narrow together. By `status` a page may have fewer items than `limit`, even none,
     and still a `next`. A message is listed once it is over."""
     wanted = VoiceMessageFilter(
-        call_id=call_id, reason=reason, started_from=started_from, started_to=started_to
+        call_id=call_id, reason=reason, started_from=span.first, started_to=span.last
     )
     page = await service.page(
         wanted,
         status=status.value if status else None,
-        before=None if cursor is None else media_key(cursor),
+        before=before,
         limit=min(limit, config.page_size_max),
     )
     following = None
     if page.next is not None:
-        following = encode_cursor(page.next[0].isoformat(), page.next[1])
+        following = encode_cursor(page.next[0], page.next[1])
     secret = await citizens.confidential({message.media.call_id for message in page.items})
     items = [_message(message, message.media.call_id in secret) for message in page.items]
     return Page[VoiceMessageOut](items=items, next=following)

@@ -13,7 +13,7 @@ from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput, Forbidden
 from callcenter.platform.http.api import Page, error_body
 from callcenter.platform.http.given import Given
-from callcenter.platform.moments import CityDay
+from callcenter.platform.moments import CityDay, Moment
 from callcenter.workforce.agents.break_reasons import BreakReasons
 from callcenter.workforce.agents.history import AgentHistory
 from callcenter.workforce.agents.schemas import (
@@ -50,8 +50,8 @@ History = Given[AgentHistory]
 Me = Annotated[int, Depends(_me)]
 UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Day = Annotated[CityDay | None, Query(description="The city's day; today if left out.")]
-From = Annotated[AwareDatetime, Query(alias="from", description="Inclusive.")]
-To = Annotated[AwareDatetime, Query(alias="to", description="Exclusive; at most 31 days later.")]
+From = Annotated[Moment, Query(alias="from", description="Inclusive.")]
+To = Annotated[Moment, Query(alias="to", description="Exclusive; at most 31 days later.")]
 
 _OWN = [requires(Permission.AGENT_OWN)]
 _READ = [requires(Permission.AGENT_READ)]

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Depends, Path, Query, status
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.citizens import CitizensOf
 from callcenter.people.domain.permissions import Permission
-from callcenter.platform.errors import BadInput
-from callcenter.platform.http.api import Config, Page, decode_cursor, encode_cursor, error_body
+from callcenter.platform.http.api import Config, Page, error_body
+from callcenter.platform.http.cursors import ID, MOMENT, Limit, cursor_of, encode_cursor
 from callcenter.platform.http.given import Given
-from callcenter.platform.moments import Moment
+from callcenter.platform.http.queries import MomentSpan, moment_span
+from callcenter.platform.texts import Line
 from callcenter.workforce.callbacks.repository import TaskFilter
 from callcenter.workforce.callbacks.schemas import (
     DETAIL_EXAMPLE,
@@ -39,6 +40,8 @@ def _agent(who: Who) -> Agent:
 
 
 Service = Given[CallbackService]
+Span = Annotated[MomentSpan, Depends(moment_span("missed"))]
+Before = Annotated[tuple[datetime, int] | None, Depends(cursor_of(MOMENT, ID))]
 Me = Annotated[Agent, Depends(_agent)]
 TaskId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[17])]
 
@@ -85,45 +88,32 @@ async def list_tasks(
     service: Service,
     config: Config,
     citizens: CitizensOf,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1)] = 50,
+    span: Span,
+    before: Before,
+    limit: Limit = 50,
     status: Annotated[CallbackStatus | None, Query()] = None,
     open: Annotated[  # noqa: A002 - the API's word
         bool | None, Query(description="True: still to be called back.")
     ] = None,
-    queue: Annotated[str | None, Query(max_length=64)] = None,
+    queue: Annotated[Line | None, Query(max_length=64)] = None,
     reason: Annotated[MissedReason | None, Query()] = None,
     number: Annotated[
-        str | None,
+        Line | None,
         Query(min_length=1, max_length=128, description="Needs the right to see whole numbers."),
     ] = None,
-    missed_from: Annotated[Moment | None, Query(description="First missed; inclusive.")] = None,
-    missed_to: Annotated[Moment | None, Query(description="Exclusive.")] = None,
 ) -> Page[TaskOut]:
-    """Pass `next` of a page as `cursor` to get the following one."""
+    """Pass `next` of a page as `cursor` to get the following one; `from` and `to` are of the moment
+    at which they were first missed."""
     citizens.may_search(number)
-    wanted = TaskFilter(status, open, queue, number, reason, missed_from, missed_to)
+    wanted = TaskFilter(status, open, queue, number, reason, span.first, span.last)
     limit = min(limit, config.page_size_max)
-    found = await service.page(wanted, before=_before(cursor), limit=limit + 1)
+    found = await service.page(wanted, before=before, limit=limit + 1)
     after = None
     if len(found) > limit:
         last = found[limit - 1]
-        after = encode_cursor(last.last_missed_at.isoformat(), last.id)
+        after = encode_cursor(last.last_missed_at, last.id)
     await citizens.was_searched("callback.list", number=number, found=len(found[:limit]))
     return Page(items=[TaskOut.of(task) for task in found[:limit]], next=after)
-
-
-def _before(cursor: str | None) -> tuple[datetime, int] | None:
-    if cursor is None:
-        return None
-    at, key = decode_cursor(cursor, 2)
-    try:
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is not None and isinstance(key, int) and 0 < key < 2**31:
-            return moment, key
-    except (TypeError, ValueError):
-        pass
-    raise BadInput("cursor: pass the `next` of a previous page", code="bad_cursor")
 
 
 @router.get("/mine", dependencies=[OWN], summary="What I have taken")

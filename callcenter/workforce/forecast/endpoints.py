@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -11,6 +10,8 @@ from callcenter.people.access.rights import requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
 from callcenter.platform.http.given import Given
+from callcenter.platform.moments import CityDay
+from callcenter.platform.texts import Line
 from callcenter.workforce.domain.staffing import HALF_HOUR_SECONDS, Demand
 from callcenter.workforce.forecast.schemas import ForecastOut, ReckonedOut
 from callcenter.workforce.forecast.service import ForecastService, TargetWanted, Wanted
@@ -83,12 +84,12 @@ Patience = Annotated[
     responses=_UNKNOWN | _ERRORS,
 )
 async def read_forecast(
-    first: Annotated[date, Query(alias="from", description="The city's day.")],
-    last: Annotated[date, Query(alias="to", description="Included; 31 days at most.")],
+    first: Annotated[CityDay, Query(alias="from", description="The city's day.")],
+    last: Annotated[CityDay, Query(alias="to", description="Included; 31 days at most.")],
     service: ForecastMade,
     target: TargetAsked,
     queue: Annotated[
-        list[str] | None,
+        list[Line] | None,
         Query(
             max_length=QUEUES_MAX,
             description="Codes of the queues besides the whole line; by default every enabled one."

@@ -11,6 +11,7 @@ from sse_starlette.sse import EventSourceResponse
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.given import Given
+from callcenter.platform.texts import Line
 from callcenter.workforce.figures.schemas import FIGURES_EXAMPLE
 from callcenter.workforce.live.service import LiveService
 from callcenter.workforce.live.view import Sight
@@ -137,7 +138,7 @@ async def snapshot(service: Service, sight: Seen) -> Response:
 async def stream(
     service: Service,
     sight: Seen,
-    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+    last_event_id: Annotated[Line | None, Header(max_length=64)] = None,
 ) -> EventSourceResponse:
     """Server-sent events; see `snapshot`."""
     return EventSourceResponse(

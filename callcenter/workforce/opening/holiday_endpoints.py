@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, status
@@ -11,6 +10,7 @@ from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
 from callcenter.platform.http.given import Given
+from callcenter.platform.moments import CityDay
 from callcenter.workforce.opening.holiday_schemas import (
     DayBody,
     DayOut,
@@ -27,7 +27,7 @@ _WRITE = [requires(Permission.OPENING_WRITE)]
 
 
 Service = Given[WorkdayService]
-Year = Annotated[int, Path(description="2004 … 2100.")]
+Year = Annotated[int, Path(ge=1, le=9999, description="2004 … 2100.")]
 
 _BAD: dict[int | str, dict[str, Any]] = {
     422: {
@@ -76,7 +76,7 @@ async def forget_year(year: Year, service: Service, who: Who) -> None:
 
 
 @router.put("/days/{day}", summary="Say what one day is", dependencies=_WRITE, responses=_BAD)
-async def set_day(day: date, body: DayBody, service: Service, who: Who) -> DayOut:
+async def set_day(day: CityDay, body: DayBody, service: Service, who: Who) -> DayOut:
     """It stands above the published list; the year does not count as known for that."""
     return DayOut.model_validate(await service.set_day(day, body.to_domain(), actor=who.name))
 
@@ -88,6 +88,6 @@ async def set_day(day: date, body: DayBody, service: Service, who: Who) -> DayOu
     dependencies=_WRITE,
     responses={404: {"description": "Code `calendar_day_not_found`."}},
 )
-async def remove_day(day: date, service: Service, who: Who) -> None:
+async def remove_day(day: CityDay, service: Service, who: Who) -> None:
     """The published list holds again."""
     await service.remove_day(day, actor=who.name)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from callcenter.platform.texts import no_nul
+from callcenter.platform.moments import CityDay
+from callcenter.platform.texts import Line
 from callcenter.workforce.domain.workdays import DayKind, DaySource, NamedDay, WarningCode
 
 _EXAMPLE: dict[str, JsonValue] = {
@@ -18,7 +19,7 @@ _EXAMPLE: dict[str, JsonValue] = {
 }
 
 
-Name = Annotated[str, Field(max_length=100), AfterValidator(no_nul)]
+Name = Annotated[Line, Field(max_length=100)]
 
 
 class DayOut(BaseModel):
@@ -98,7 +99,7 @@ class DayBody(BaseModel):
 class YearDay(DayBody):
     """One day of a year."""
 
-    day: date
+    day: CityDay
 
 
 class YearBody(BaseModel):

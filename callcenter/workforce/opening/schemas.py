@@ -6,7 +6,6 @@ from datetime import date, datetime
 from typing import Annotated, Self
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -15,7 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from callcenter.platform.texts import no_nul
+from callcenter.platform.moments import CityDay
+from callcenter.platform.texts import Block
 from callcenter.workforce.domain.opening import (
     DAY_MINUTES,
     WEEK_DAYS,
@@ -38,7 +38,7 @@ Minute = Annotated[
 ]
 
 
-Note = Annotated[str, Field(max_length=200), AfterValidator(no_nul)]
+Note = Annotated[Block, Field(max_length=200)]
 
 _WORKDAYS: list[JsonValue] = [{"weekday": d, "opens": 480, "closes": 1080} for d in range(5)]
 _EXAMPLE: dict[str, JsonValue] = {
@@ -74,7 +74,7 @@ class SpecialDayBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    day: date
+    day: CityDay
     opens: Minute | None = None
     closes: Minute | None = None
     note: Note = ""
@@ -238,8 +238,8 @@ class PeriodIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_PERIOD]})
 
-    first_day: date
-    last_day: date = Field(description="Included.")
+    first_day: CityDay
+    last_day: CityDay = Field(description="Included.")
     opens: Minute | None = None
     closes: Minute | None = None
     note: Note = ""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Self
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -17,7 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from callcenter.platform.texts import no_nul
+from callcenter.platform.moments import CityDay
+from callcenter.platform.texts import Block, Line
 from callcenter.workforce.domain.opening import DAY_MINUTES
 from callcenter.workforce.domain.shifts import (
     LONGEST_SHIFT_MINUTES,
@@ -31,12 +30,8 @@ PLACES_MAX = 366
 MEMBERS_MAX = 2000
 
 
-Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    AfterValidator(no_nul),
-]
-Note = Annotated[str, Field(max_length=200), AfterValidator(no_nul)]
+Name = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Note = Annotated[Block, Field(max_length=200)]
 UserId = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 ShiftId = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 
@@ -115,7 +110,10 @@ class MemberBody(BaseModel):
 
     user_id: UserId
     place: int = Field(
-        strict=True, ge=0, description="Where in the circle they are on the anchor's day."
+        strict=True,
+        ge=0,
+        lt=PLACES_MAX,
+        description="Where in the circle they are on the anchor's day.",
     )
 
 
@@ -139,7 +137,7 @@ class RotationBody(BaseModel):
         min_length=1, max_length=PLACES_MAX, description="Shifts in turn; null is a day off."
     )
     every_days: int = Field(1, strict=True, ge=1, le=366, description="Days at each place.")
-    anchor: date = Field(description="Members are at their own `place` on this day.")
+    anchor: CityDay = Field(description="Members are at their own `place` on this day.")
     workdays_only: StrictBool = Field(
         False, description="No shift on weekends and holidays; on a moved working day there is."
     )

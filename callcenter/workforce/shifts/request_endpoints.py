@@ -16,10 +16,11 @@ from pydantic import BaseModel
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
-from callcenter.platform.http.api import Config, Page, encode_cursor
+from callcenter.platform.http.api import Config, Page
+from callcenter.platform.http.cursors import ID, Limit, cursor_of, encode_cursor
 from callcenter.platform.http.given import Given
 from callcenter.workforce.domain.requests import RequestState, RequestStep
-from callcenter.workforce.shifts.common import Cursor, Id, Limit, Me, before_id, problem
+from callcenter.workforce.shifts.common import Id, Me, problem
 from callcenter.workforce.shifts.request_schemas import (
     DecisionBody,
     LeaveIn,
@@ -79,11 +80,14 @@ class Desk:
         return Page[OutT](items=[form(row, names) for row in shown], next=following)
 
 
+Before = Annotated[tuple[int] | None, Depends(cursor_of(ID))]
+
+
 class Place:
     """Where in a list somebody is, and how much of it they want."""
 
-    def __init__(self, config: Config, cursor: Cursor = None, limit: Limit = 50) -> None:
-        self.before_id = before_id(cursor)
+    def __init__(self, config: Config, before: Before, limit: Limit = 50) -> None:
+        self.before_id = before and before[0]
         self.limit = min(limit, config.page_size_max)
 
 

@@ -7,7 +7,6 @@ from datetime import date
 from typing import Annotated
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -15,17 +14,14 @@ from pydantic import (
     StringConstraints,
 )
 
-from callcenter.platform.texts import no_nul
+from callcenter.platform.moments import CityDay
+from callcenter.platform.texts import Block
 from callcenter.workforce.domain.requests import LeaveKind, RequestState
 from callcenter.workforce.shifts.models import LeaveRequest, SwapRequest
 from callcenter.workforce.shifts.pattern_schemas import UserId
 from callcenter.workforce.shifts.requests import NewSwap
 
-Words = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, max_length=500),
-    AfterValidator(no_nul),
-]
+Words = Annotated[Block, StringConstraints(strip_whitespace=True, max_length=500)]
 EntryId = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 
 
@@ -46,8 +42,8 @@ class LeaveIn(BaseModel):
         },
     )
 
-    first_day: date
-    last_day: date = Field(description="Included.")
+    first_day: CityDay
+    last_day: CityDay = Field(description="Included.")
     kind: LeaveKind
     reason: Words = ""
     user_id: UserId | None = Field(None, description="For somebody else, as a planner.")

@@ -14,6 +14,8 @@ from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.queries import takes_any_query
+from callcenter.platform.texts import Line
 from callcenter.workforce.shifts import csv_file
 from callcenter.workforce.shifts.attendance import AttendanceService
 from callcenter.workforce.shifts.attendance_schemas import AttendedOut
@@ -314,6 +316,7 @@ async def remove_entry(entry_id: Id, changes: Changes, who: Who) -> None:
     await changes.remove(entry_id, actor=who.name)
 
 
+# Calendar programs add words of their own, against caches.
 @feed_router.get(
     "/{token}.ics",
     summary="Somebody's shifts as iCalendar",
@@ -323,8 +326,9 @@ async def remove_entry(entry_id: Id, changes: Changes, who: Who) -> None:
         404: problem("No such feed.", "feed_not_found", "no such calendar feed"),
     },
 )
+@takes_any_query
 async def read_feed(
-    token: Annotated[str, Path(min_length=20, max_length=100)], service: Feeds
+    token: Annotated[Line, Path(min_length=20, max_length=100)], service: Feeds
 ) -> Response:
     """For calendar programs; the address is the key."""
     return Response(

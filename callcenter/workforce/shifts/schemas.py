@@ -14,6 +14,7 @@ from pydantic import (
     StrictBool,
 )
 
+from callcenter.platform.moments import CityDay
 from callcenter.workforce.domain.rest_rules import ConflictCode, RotaConflict
 from callcenter.workforce.domain.shifts import (
     EntrySource,
@@ -33,8 +34,8 @@ class GenerateBody(BaseModel):
         },
     )
 
-    first: date = Field(alias="from")
-    last: date = Field(alias="to", description="Included; 92 days at most.")
+    first: CityDay = Field(alias="from")
+    last: CityDay = Field(alias="to", description="Included; 92 days at most.")
     dry_run: StrictBool = Field(False, description="Only say what would change.")
 
 
@@ -130,7 +131,7 @@ class EntryIn(BaseModel):
     )
 
     user_id: UserId
-    day: date
+    day: CityDay
     shift_id: ShiftId
     note: Note = ""
 
@@ -142,7 +143,9 @@ class EntryPatch(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"version": 1, "user_id": 8}]}
     )
 
-    version: int = Field(strict=True, description="Of the entry as you read it.")
+    version: int = Field(
+        strict=True, ge=0, le=2**63 - 1, description="Of the entry as you read it."
+    )
     user_id: UserId | None = None
     shift_id: ShiftId | None = None
     note: Note | None = None

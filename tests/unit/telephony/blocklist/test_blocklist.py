@@ -16,7 +16,8 @@ from sqlalchemy import text
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
-from callcenter.platform.http.api import encode_cursor, install_error_handlers
+from callcenter.platform.http.api import install_error_handlers
+from callcenter.platform.http.cursors import encode_cursor
 from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.blocklist.endpoints import router
 from callcenter.telephony.blocklist.service import BlocklistService
