@@ -449,6 +449,15 @@ class Settings(BaseSettings):
         description="Of one address, on which no whole request has come: an office behind one"
         " address has six a browser for a moment.",
     )
+    sheet_rows_max: int = Field(
+        20_000, ge=10, le=200_000, description="Of one import: 600 people's rota of a month."
+    )
+    sheet_unpacked_max_bytes: int = Field(
+        33_554_432,
+        ge=1_048_576,
+        le=1_073_741_824,
+        description="An .xlsx packs to a tenth: what the request may hold, three times over.",
+    )
     public_url: str = Field(
         "", pattern=r"^(https?://[^/\s]+)?$", description="Of the browser; for a proxy and OIDC."
     )

@@ -48,8 +48,11 @@ def _controls(character: str) -> bool:
     )
 
 
-Line = Annotated[str, AfterValidator(line)]
+LINE, BLOCK = AfterValidator(line), AfterValidator(block)
+"""Behind the bounds of a text that has some, so that these are of the stripped text."""
+
+Line = Annotated[str, LINE]
 """One line: a name, a code, a word that is searched for."""
 
-Block = Annotated[str, AfterValidator(block)]
+Block = Annotated[str, BLOCK]
 """Some lines: a note, what a citizen said."""

@@ -45,11 +45,11 @@ from callcenter.workforce.shifts import endpoints as shifts_api
 from callcenter.workforce.shifts import request_endpoints, rota_endpoints
 from callcenter.workforce.shifts.attendance import AttendanceService
 from callcenter.workforce.shifts.changes import RotaChanges
-from callcenter.workforce.shifts.csv_file import RotaImport
 from callcenter.workforce.shifts.feed import FeedService
 from callcenter.workforce.shifts.neighbours import AgentPresence, MembersByShift
 from callcenter.workforce.shifts.patterns import PatternService
 from callcenter.workforce.shifts.requests import RequestService
+from callcenter.workforce.shifts.rota_sheet import RotaImport
 from callcenter.workforce.shifts.service import ShiftService
 from callcenter.workforce.shifts.watch import ShiftWatch
 from callcenter.workforce.steering import endpoints as steering_api

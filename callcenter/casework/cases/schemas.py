@@ -15,18 +15,18 @@ from pydantic import (
 
 from callcenter.casework.domain.cases import CaseKind, CaseSource, CaseStatus, CaseValidity
 from callcenter.people.citizens import AboutCitizen
-from callcenter.platform.texts import Block, Line
+from callcenter.platform.texts import BLOCK, LINE
 from callcenter.telephony.domain.ledger import EndedBy, Outcome
 
 CONTENT_MAX = 20_000
 """Characters: ten pages; what is longer is an attachment."""
 
 
-Title = Annotated[Line, StringConstraints(strip_whitespace=True, max_length=200)]
-Content = Annotated[Block, StringConstraints(max_length=CONTENT_MAX)]
-Name = Annotated[Line, StringConstraints(strip_whitespace=True, max_length=100)]
-Contact = Annotated[Line, StringConstraints(strip_whitespace=True, max_length=128)]
-Address = Annotated[Block, StringConstraints(strip_whitespace=True, max_length=300)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), LINE]
+Content = Annotated[str, StringConstraints(max_length=CONTENT_MAX), BLOCK]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), LINE]
+Contact = Annotated[str, StringConstraints(strip_whitespace=True, max_length=128), LINE]
+Address = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), BLOCK]
 
 
 CASE_EXAMPLE: dict[str, JsonValue] = {

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from callcenter.people.domain.permissions import Role
-from callcenter.platform.texts import Line
+from callcenter.platform.texts import LINE
 
 _EXAMPLE: dict[str, JsonValue] = {
     "name": "wall-board",
@@ -17,7 +17,7 @@ _EXAMPLE: dict[str, JsonValue] = {
     "revoked_at": None,
 }
 
-TokenName = Annotated[Line, StringConstraints(min_length=1, max_length=64)]
+TokenName = Annotated[str, StringConstraints(min_length=1, max_length=64), LINE]
 Roles = Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
 
 

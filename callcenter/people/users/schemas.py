@@ -16,13 +16,13 @@ from pydantic import (
 
 from callcenter.people.domain.permissions import Permission, Role
 from callcenter.people.users.passwords import LENGTH_MAX
-from callcenter.platform.texts import Line
+from callcenter.platform.texts import LINE
 
-Name = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Login = Annotated[Line, StringConstraints(min_length=1, max_length=32)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), LINE]
+Login = Annotated[str, StringConstraints(min_length=1, max_length=32), LINE]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LENGTH_MAX)]
 """One that somebody has: it is compared with a hash and goes nowhere else."""
-Chosen = Annotated[Line, StringConstraints(min_length=1, max_length=LENGTH_MAX)]
+Chosen = Annotated[str, StringConstraints(min_length=1, max_length=LENGTH_MAX), LINE]
 Roles = Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
 
 USER_EXAMPLE: dict[str, JsonValue] = {
@@ -112,7 +112,9 @@ class LoginIn(BaseModel):
         json_schema_extra={"examples": [{"login": "wang.fang", "password": "…"}]},
     )
 
-    login: Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+    login: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), LINE
+    ]
     password: Password
 
 

@@ -16,9 +16,11 @@ from pydantic import (
 
 from callcenter.people.citizens import shown_number
 from callcenter.platform.moments import Moment
-from callcenter.platform.texts import Block, Line
+from callcenter.platform.texts import BLOCK, Line
 
-Reason = Annotated[Block, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), BLOCK
+]
 
 _EXAMPLE: dict[str, JsonValue] = {
     "id": 17,

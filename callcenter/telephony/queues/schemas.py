@@ -14,16 +14,15 @@ from pydantic import (
     StringConstraints,
 )
 
-from callcenter.platform.texts import Line
+from callcenter.platform.texts import LINE
 from callcenter.telephony.domain.queues import Strategy
 
-Text = Annotated[Line, StringConstraints(strip_whitespace=True)]
-Name = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
-NameEn = Annotated[Text, StringConstraints(max_length=100)]
-Note = Annotated[Text, StringConstraints(max_length=200)]
-Code = Annotated[Line, StringConstraints(min_length=1, max_length=20)]
-TransferNumber = Annotated[Line, StringConstraints(min_length=1, max_length=8)]
-Number = Annotated[Line, StringConstraints(min_length=1, max_length=16)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), LINE]
+NameEn = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), LINE]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), LINE]
+Code = Annotated[str, StringConstraints(min_length=1, max_length=20), LINE]
+TransferNumber = Annotated[str, StringConstraints(min_length=1, max_length=8), LINE]
+Number = Annotated[str, StringConstraints(min_length=1, max_length=16), LINE]
 Music = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
 Language = Literal["zh", "en"]
 RingSeconds = Annotated[int, Field(strict=True, ge=5, le=60)]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from callcenter.platform.errors import BadInput
+from callcenter.platform.sheets.faults import SheetFault, SheetProblem, refused
+from callcenter.platform.sheets.reading import SheetLimits
+from callcenter.platform.sheets.writing import Value
 from callcenter.telephony.seats.service import (
     NewSeat,
     NewSecret,
@@ -15,11 +19,10 @@ from callcenter.telephony.seats.service import (
 )
 from callcenter.telephony.seats.sheet import (
     NAME_CHARACTERS,
-    SheetFault,
-    SheetProblem,
-    SheetRow,
-    read_sheet,
-    write_sheet,
+    SeatFault,
+    SeatRow,
+    read_seats,
+    written,
 )
 
 PLACE = "{extension}"
@@ -66,40 +69,28 @@ class SeatBulk:
             new.append(NewSeat(str(number), name, first.enabled, first.in_queue, first.phones))
         return await self._seats.save(new, {}, actor=actor)
 
-    async def export(self) -> str:
-        """Every seat as a sheet, without secrets."""
-        return write_sheet(await self._seats.all())
+    async def export(self) -> list[list[Value]]:
+        """Every seat as a row of a sheet, without secrets."""
+        return written(await self._seats.all())
 
-    async def take(self, data: bytes, *, dry_run: bool, actor: str) -> Imported:
+    async def take(
+        self, data: bytes, limits: SheetLimits, *, dry_run: bool, actor: str
+    ) -> Imported:
         """Do what the sheet says, or with `dry_run` only say what that would be.
 
         Seats that are not in the sheet stay. `BadInput` ``bad_sheet`` if there are problems and
         it was no dry run; nothing is done then. Errors as `SeatService.save`.
         """
-        plan = await self.plan(data)
+        plan = await self.plan(data, limits)
         if dry_run:
             return Imported(plan)
         if plan.problems:
-            first = plan.problems[0]
-            raise BadInput(
-                f"row {first.row}: {first.message}"
-                + (f" (and {len(plan.problems) - 1} more)" if len(plan.problems) > 1 else ""),
-                code="bad_sheet",
-                problems=[
-                    {
-                        "row": problem.row,
-                        "column": problem.column,
-                        "fault": problem.fault.value,
-                        "message": problem.message,
-                    }
-                    for problem in plan.problems
-                ],
-            )
+            raise refused(plan.problems, code="bad_sheet")
         return Imported(plan, await self._seats.save(plan.new, plan.changes, actor=actor))
 
-    async def plan(self, data: bytes) -> SheetPlan:
+    async def plan(self, data: bytes, limits: SheetLimits) -> SheetPlan:
         """What `data` would do to the seats as they are now."""
-        sheet = read_sheet(data)
+        sheet = await asyncio.to_thread(read_seats, data, limits)
         known = {str(seat.extension): seat for seat in await self._seats.all()}
         problems = list(sheet.problems)
         new: list[NewSeat] = []
@@ -120,21 +111,21 @@ class SeatBulk:
         problems.sort(key=lambda problem: problem.row)
         return SheetPlan(tuple(new), changes, unchanged, tuple(problems))
 
-    def _problem_of_new(self, row: SheetRow) -> SheetProblem | None:
+    def _problem_of_new(self, row: SeatRow) -> SheetProblem | None:
         try:
             self._seats.check_extension(row.extension)
         except BadInput as error:
-            return SheetProblem(row.row, "extension", SheetFault.BAD_EXTENSION, error.message)
+            return SheetProblem(row.row, "extension", SeatFault.BAD_EXTENSION, error.message)
         if row.name is None:
             return SheetProblem(row.row, "name", SheetFault.MISSING, "a new seat needs a name")
         return None
 
 
-def _changes(row: SheetRow) -> SeatChanges:
+def _changes(row: SeatRow) -> SeatChanges:
     return SeatChanges(row.name, row.enabled, row.in_queue, row.phones)
 
 
-def _differs(row: SheetRow, seat: SeatInfo) -> bool:
+def _differs(row: SeatRow, seat: SeatInfo) -> bool:
     wanted = _changes(row)
     return any(
         (value := getattr(wanted, name)) is not None and value != getattr(seat, name)
@@ -142,7 +133,7 @@ def _differs(row: SheetRow, seat: SeatInfo) -> bool:
     )
 
 
-def _new(row: SheetRow) -> NewSeat:
+def _new(row: SeatRow) -> NewSeat:
     usual = NewSeat(row.extension, row.name or "")
     return NewSeat(
         row.extension,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import UploadFile
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -15,13 +14,14 @@ from pydantic import (
     StringConstraints,
 )
 
-from callcenter.platform.texts import Line
+from callcenter.platform.http.sheets import SheetProblemOut
+from callcenter.platform.texts import LINE, Line
 from callcenter.telephony.domain.floor import DeviceState
 from callcenter.telephony.domain.registrations import PhoneKinds, Reachability, Transport
-from callcenter.telephony.seats.sheet import NAME_CHARACTERS, SheetFault
+from callcenter.telephony.seats.sheet import NAME_CHARACTERS
 
 Name = Annotated[
-    Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_CHARACTERS)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_CHARACTERS), LINE
 ]
 
 SEAT_EXAMPLE: dict[str, JsonValue] = {
@@ -147,33 +147,6 @@ class SeatsMade(BaseModel):
     """Seats that were made together."""
 
     items: list[SeatSecretOut]
-
-
-class SheetQuery(BaseModel):
-    """How to take a sheet."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    dry_run: bool = Field(False, description="Only say what it would do.")
-
-
-class SheetForm(BaseModel):
-    """A sheet, as a browser's form or ``curl -F file=@seats.csv`` sends it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    file: UploadFile = Field(description="CSV, UTF-8 or GB 18030.")
-
-
-class SheetProblemOut(BaseModel):
-    """One thing to mend in a sheet."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    row: int = Field(description="As the spreadsheet numbers it; the heading is 1, the file 0.")
-    column: str = Field(description="Empty: the whole row.")
-    fault: SheetFault
-    message: str
 
 
 class SheetOut(BaseModel):

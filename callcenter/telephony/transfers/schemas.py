@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
-from callcenter.platform.texts import Line
+from callcenter.platform.texts import LINE
 from callcenter.telephony.domain.ledger import TransferKind
 
-Target = Annotated[Line, StringConstraints(min_length=1, max_length=32)]
+Target = Annotated[str, StringConstraints(min_length=1, max_length=32), LINE]
 
 TRANSFER_EXAMPLE: dict[str, JsonValue] = {
     "call_id": "pbx1:1795407499.12",

@@ -16,13 +16,13 @@ from pydantic import (
     StringConstraints,
 )
 
-from callcenter.platform.texts import Line
+from callcenter.platform.texts import LINE
 from callcenter.workforce.agents.break_reasons import ReasonInfo
 from callcenter.workforce.agents.service import AgentInfo
 from callcenter.workforce.domain.agent_sums import Interval, Sums
 from callcenter.workforce.domain.agents import AgentState
 
-Name = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), LINE]
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """The PBX is told it, so it is plain ASCII."""
 QueueCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]

@@ -18,7 +18,7 @@ from callcenter.people.access.rights import present_actor
 from callcenter.people.domain.masking import mask_number
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.moments import Moment
-from callcenter.platform.texts import Block
+from callcenter.platform.texts import BLOCK
 from callcenter.telephony.domain.ids import CASE_NUMBER
 from callcenter.workforce.callbacks.models import CallbackAttempt, CallbackTask
 from callcenter.workforce.callbacks.service import Dialled, Offer, TaskDetail
@@ -69,7 +69,7 @@ DETAIL_EXAMPLE: dict[str, JsonValue] = {
 }
 
 
-Note = Annotated[Block, StringConstraints(strip_whitespace=True, max_length=2000)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), BLOCK]
 CaseNumber = Annotated[str, StringConstraints(pattern=f"^{CASE_NUMBER.pattern}$", max_length=20)]
 
 

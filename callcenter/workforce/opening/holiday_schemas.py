@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from callcenter.platform.moments import CityDay
-from callcenter.platform.texts import Line
+from callcenter.platform.texts import LINE
 from callcenter.workforce.domain.workdays import DayKind, DaySource, NamedDay, WarningCode
 
 _EXAMPLE: dict[str, JsonValue] = {
@@ -19,7 +19,7 @@ _EXAMPLE: dict[str, JsonValue] = {
 }
 
 
-Name = Annotated[Line, Field(max_length=100)]
+Name = Annotated[str, Field(max_length=100), LINE]
 
 
 class DayOut(BaseModel):

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from callcenter.platform.moments import CityDay
-from callcenter.platform.texts import Block
+from callcenter.platform.texts import BLOCK
 from callcenter.workforce.domain.opening import (
     DAY_MINUTES,
     WEEK_DAYS,
@@ -38,7 +38,7 @@ Minute = Annotated[
 ]
 
 
-Note = Annotated[Block, Field(max_length=200)]
+Note = Annotated[str, Field(max_length=200), BLOCK]
 
 _WORKDAYS: list[JsonValue] = [{"weekday": d, "opens": 480, "closes": 1080} for d in range(5)]
 _EXAMPLE: dict[str, JsonValue] = {

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from callcenter.platform.moments import CityDay
-from callcenter.platform.texts import Block, Line
+from callcenter.platform.texts import BLOCK, LINE
 from callcenter.workforce.domain.opening import DAY_MINUTES
 from callcenter.workforce.domain.shifts import (
     LONGEST_SHIFT_MINUTES,
@@ -30,8 +30,8 @@ PLACES_MAX = 366
 MEMBERS_MAX = 2000
 
 
-Name = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Note = Annotated[Block, Field(max_length=200)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), LINE]
+Note = Annotated[str, Field(max_length=200), BLOCK]
 UserId = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 ShiftId = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 

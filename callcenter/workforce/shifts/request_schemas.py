@@ -15,13 +15,13 @@ from pydantic import (
 )
 
 from callcenter.platform.moments import CityDay
-from callcenter.platform.texts import Block
+from callcenter.platform.texts import BLOCK
 from callcenter.workforce.domain.requests import LeaveKind, RequestState
 from callcenter.workforce.shifts.models import LeaveRequest, SwapRequest
 from callcenter.workforce.shifts.pattern_schemas import UserId
 from callcenter.workforce.shifts.requests import NewSwap
 
-Words = Annotated[Block, StringConstraints(strip_whitespace=True, max_length=500)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), BLOCK]
 EntryId = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 
 

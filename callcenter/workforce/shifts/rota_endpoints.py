@@ -8,23 +8,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path, Query, Response, status
+from fastapi import APIRouter, Path, Query, Response, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
-from callcenter.platform.errors import BadInput
 from callcenter.platform.http.given import Given
-from callcenter.platform.http.queries import takes_any_query
+from callcenter.platform.http.queries import DryRun, takes_any_query
+from callcenter.platform.http.sheets import (
+    SHEET_ANSWER,
+    SHEET_BODY,
+    FormatWanted,
+    Limits,
+    SheetFile,
+    sheet_answer,
+)
+from callcenter.platform.sheets.writing import SheetFormat
 from callcenter.platform.texts import Line
-from callcenter.workforce.shifts import csv_file
 from callcenter.workforce.shifts.attendance import AttendanceService
 from callcenter.workforce.shifts.attendance_schemas import AttendedOut
 from callcenter.workforce.shifts.changes import RotaChanges
 from callcenter.workforce.shifts.common import First, Id, Last, Me, problem
-from callcenter.workforce.shifts.csv_file import RotaImport
 from callcenter.workforce.shifts.feed import FeedService
 from callcenter.workforce.shifts.pattern_schemas import RotationBody, RotationOut
 from callcenter.workforce.shifts.patterns import PatternService
+from callcenter.workforce.shifts.rota_sheet import NAMES, RotaImport, written
 from callcenter.workforce.shifts.schemas import (
     ConflictOut,
     EntryIn,
@@ -106,47 +113,40 @@ async def list_attendance(
 
 @router.get(
     "/export",
-    summary="The rota as CSV",
+    summary="The rota as a sheet",
     dependencies=_READ,
     response_class=Response,
-    responses={**_RANGE, 200: {"content": {"text/csv": {}}}},
+    responses={**_RANGE, 200: SHEET_ANSWER},
 )
-async def export(first: First, last: Last, service: Shifts) -> Response:
+async def export(
+    first: First, last: Last, service: Shifts, form: FormatWanted = SheetFormat.CSV
+) -> Response:
     """Columns day, user_id, name, shift, note; what goes out may come back in."""
-    text = csv_file.write(await service.entries(first, last))
-    return Response(
-        text,
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="rota-{first}-{last}.csv"'},
-    )
+    rows = written(await service.entries(first, last))
+    return sheet_answer(f"rota-{first}-{last}", NAMES, rows, form)
 
 
 @router.post(
     "/import",
-    summary="Take a CSV file into the rota",
+    summary="Take a sheet into the rota",
     dependencies=_WRITE,
+    openapi_extra=SHEET_BODY,
     responses={
         422: problem(
-            "Code `bad_csv`; `details.problems` names the lines. Nothing was changed.",
+            "Codes `bad_input`, `bad_csv`: `details.problems` names every row.",
             "bad_csv",
-            "the file is not taken: line 3: there is no shift 'nigth'",
+            "the file is not taken: row 3: shift: there is no shift 'nigth'; is it night?",
         )
     },
 )
 async def import_rota(
-    importer: Importer,
-    who: Who,
-    body: Annotated[bytes, Body(media_type="text/csv", description="UTF-8.")],
+    sheet: SheetFile, limits: Limits, importer: Importer, who: Who, dry_run: DryRun = False
 ) -> ImportedOut:
     """Whole or not at all. For each day and person in the file the rota then holds what it says; a
-    row without a shift is a day off."""
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadInput(
-            "the file is not taken: save it as CSV in UTF-8", code="bad_csv", problems=[]
-        ) from error
-    return ImportedOut.model_validate(await importer.take(text, actor=who.name))
+    row without a shift is a day off. Columns: day, user_id, shift, note; without the last, notes
+    stay."""
+    done = await importer.take(sheet, limits, dry_run=dry_run, actor=who.name)
+    return ImportedOut.of(done, dry_run=dry_run)
 
 
 @router.get("/rotations", summary="Rotations", dependencies=_READ)

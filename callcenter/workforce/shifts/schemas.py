@@ -14,6 +14,7 @@ from pydantic import (
     StrictBool,
 )
 
+from callcenter.platform.http.sheets import SheetProblemOut
 from callcenter.platform.moments import CityDay
 from callcenter.workforce.domain.rest_rules import ConflictCode, RotaConflict
 from callcenter.workforce.domain.shifts import (
@@ -21,6 +22,7 @@ from callcenter.workforce.domain.shifts import (
     ShiftKind,
 )
 from callcenter.workforce.shifts.pattern_schemas import Note, ShiftId, UserId
+from callcenter.workforce.shifts.rota_sheet import Imported
 from callcenter.workforce.shifts.service import EntryInfo
 
 
@@ -200,14 +202,27 @@ class SavedEntryOut(BaseModel):
 
 
 class ImportedOut(BaseModel):
-    """What a file changed."""
+    """What a file changed, or in a dry run would change."""
 
-    model_config = ConfigDict(from_attributes=True)
-
+    dry_run: bool
     added: int
     changed: int
     removed: int
     unchanged: int
+    problems: list[SheetProblemOut] = Field(description="In a dry run only; else it is an error.")
+
+    @staticmethod
+    def of(done: Imported, *, dry_run: bool) -> ImportedOut:
+        """As the service tells it."""
+        problems = [SheetProblemOut.model_validate(problem) for problem in done.problems]
+        return ImportedOut(
+            dry_run=dry_run,
+            added=done.added,
+            changed=done.changed,
+            removed=done.removed,
+            unchanged=done.unchanged,
+            problems=problems,
+        )
 
 
 class FeedOut(BaseModel):

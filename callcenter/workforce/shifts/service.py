@@ -5,7 +5,7 @@ aside, so that leave which is given back brings the shift back. Everything that 
 there (cover, attendance, the queue's members) goes by entries without leave.
 
 Conflicts are found and named, not forbidden; see `domain.rest_rules`. What changes the rota
-(`changes`, `requests`, `csv_file`) says so here after its commit, and whoever watches looks again.
+(`changes`, `requests`, `rota_sheet`) says so here after its commit; whoever watches looks again.
 """
 
 from __future__ import annotations

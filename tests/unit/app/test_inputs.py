@@ -88,6 +88,13 @@ def test_a_range_is_from_and_to_everywhere() -> None:
                     assert "from" in found, endpoint
 
 
+def test_every_import_can_be_tried() -> None:
+    imports = [one for one in ENDPOINTS if one.path.endswith("/import")]
+    assert imports
+    for endpoint in imports:
+        assert "dry_run" in described(endpoint, "POST"), endpoint
+
+
 @dataclass(frozen=True)
 class Input:
     """One value that somebody may send: a field of a body, or a part of the address."""

@@ -173,7 +173,7 @@ async def test_the_pbx_is_to_have_what_was_set(desk: Desk) -> None:
 WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
     "one letter": ({"code": "s"}, 422, "bad_queue_code"),
     "a word of the PBX": ({"code": "general"}, 422, "bad_queue_code"),
-    "a section": ({"code": "a]\n[b"}, 422, "bad_queue_code"),
+    "a section": ({"code": "a][b"}, 422, "bad_queue_code"),
     "there is one": ({"code": "12345", "transfer_number": None}, 409, "queue_exists"),
     "digits of seats": ({"transfer_number": "8001"}, 422, "bad_transfer_number"),
     "letters to dial": ({"transfer_number": "60a1"}, 422, "bad_transfer_number"),

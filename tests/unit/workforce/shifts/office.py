@@ -28,10 +28,10 @@ from callcenter.workforce.opening.workdays import WorkdayService
 from callcenter.workforce.shifts import endpoints, request_endpoints, rota_endpoints
 from callcenter.workforce.shifts.attendance import AttendanceService
 from callcenter.workforce.shifts.changes import RotaChanges
-from callcenter.workforce.shifts.csv_file import RotaImport
 from callcenter.workforce.shifts.feed import FeedService
 from callcenter.workforce.shifts.patterns import PatternService
 from callcenter.workforce.shifts.requests import RequestService
+from callcenter.workforce.shifts.rota_sheet import RotaImport
 from callcenter.workforce.shifts.service import ShiftService
 from tests.unit.asking import Door, let_in, person
 from tests.unit.rows import add_users

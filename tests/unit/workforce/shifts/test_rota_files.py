@@ -9,24 +9,29 @@ import httpx
 import pytest
 from icalendar import Calendar
 
-from callcenter.platform.errors import BadInput
-from callcenter.workforce.shifts.csv_file import ROWS_MAX, read
 from tests.unit.workforce.shifts.office import LI, WANG, ZHAO, Office
 
 RANGE = {"from": "2026-11-01", "to": "2026-12-31"}
 
 
-async def take(desk: Office, text: str | bytes) -> httpx.Response:
+async def take(desk: Office, text: str | bytes, **query: str) -> httpx.Response:
     return await desk.client.post(
-        "/api/rota/import", content=text, headers={"Content-Type": "text/csv"}
+        "/api/rota/import", content=text, headers={"Content-Type": "text/csv"}, params=query
     )
 
 
-async def taken(desk: Office, text: str) -> dict[str, int]:
+async def taken(desk: Office, text: str | bytes) -> dict[str, int]:
+    """What a file did; what it would do was said before, and left everything as it was."""
+    before = await desk.get("/api/rota", **RANGE)
+    tried = (await take(desk, text, dry_run="true")).json()
+    assert await desk.get("/api/rota", **RANGE) == before
     answer = await take(desk, text)
     assert answer.status_code == 200, answer.text
-    result: dict[str, int] = answer.json()
-    return result
+    result = answer.json()
+    assert tried == {**result, "dry_run": True}
+    assert (result.pop("dry_run"), result.pop("problems")) == (False, [])
+    numbers: dict[str, int] = result
+    return numbers
 
 
 async def problems(desk: Office, text: str | bytes) -> list[str]:
@@ -34,8 +39,9 @@ async def problems(desk: Office, text: str | bytes) -> list[str]:
     assert answer.status_code == 422
     error = answer.json()["error"]
     assert error["code"] == "bad_csv"
-    found: list[str] = error["details"]["problems"]
-    return found
+    tried = await take(desk, text, dry_run="true")
+    assert tried.json()["problems"] == error["details"]["problems"]
+    return [f"row {one['row']}: {one['message']}" for one in error["details"]["problems"]]
 
 
 async def exported(desk: Office) -> str:
@@ -98,9 +104,9 @@ async def test_a_file_is_taken_whole_or_not_at_all(desk: Office) -> None:
         "2026-11-25,7,early\n"
     )
     assert await problems(desk, text) == [
-        "line 3: there is no shift 'nigth'",
-        "line 4: there is no user 99",
-        "line 5: the same as line 2",
+        "row 3: there is no shift 'nigth'; is it night?",
+        "row 4: there is no user 99",
+        "row 5: the same as row 2",
     ]
     assert await desk.rota("2026-11-25", "2026-11-26") == []
 
@@ -120,9 +126,9 @@ async def test_who_left_and_what_is_disabled_comes_back_but_is_not_planned_anew(
         desk,
         "day,user_id,shift\n2026-11-26,7,early\n2026-11-26,8,night\n2026-11-27,7,\n",
     ) == [
-        "line 2: there is no user 7",
-        "line 3: shift night is disabled",
-        "line 4: there is no user 7",
+        "row 2: there is no user 7",
+        "row 3: shift night is disabled",
+        "row 4: there is no user 7",
     ]
     await taken(desk, "day,user_id,shift\n2026-11-25,7,\n")
     assert await desk.rota("2026-11-25", "2026-11-27") == [(LI, "2026-11-25", "night")]
@@ -131,32 +137,49 @@ async def test_who_left_and_what_is_disabled_comes_back_but_is_not_planned_anew(
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("\n", "line 1: the columns day, user_id, shift are missing"),
-        ("day,shift\n", "line 1: the columns user_id are missing"),
-        (
-            "day,user_id,shift\n25.11.2026,7,early\n",
-            "line 2: day: '25.11.2026' is not a day such as 2026-12-31",
-        ),
-        (
-            "day,user_id,shift\n2026-11-25,x,early\n",
-            "line 2: user_id: 'x' is not a number of a user",
-        ),
-        (
-            "day,user_id,shift\n2026-11-25,７,early\n",
-            "line 2: user_id: '７' is not a number of a user",
-        ),
-        ("day,user_id,shift\n2026-11-25,7,early,x\n", "line 2: more cells than columns"),
+        ("day,shift\n", "row 1: the column user_id must be there"),
+        ("day,user_id,shift\n2026-11-25,x,early\n", "row 2: 'x' is not a number of a user"),
+        ("day,user_id,shift,notes\n", "row 1: there is no column 'notes'; is it note?"),
     ],
 )
-async def test_what_cannot_be_read_is_named_by_its_line(
+async def test_what_cannot_be_read_is_named_by_its_row(
     desk: Office, text: str, problem: str
 ) -> None:
     assert (await problems(desk, text))[0] == problem
 
 
-async def test_other_encodings_are_refused(desk: Office) -> None:
-    answer = await take(desk, "day,user_id,shift\n2026-11-25,7,早班\n".encode("gbk"))
-    assert answer.json()["error"]["message"] == "the file is not taken: save it as CSV in UTF-8"
+async def test_what_office_programs_in_china_save_is_taken(desk: Office) -> None:
+    text = "日期;人员编号;班次;备注\r\n2026/11/25;7;early;替班\r\n;;;\r\n"
+    assert (await taken(desk, text.encode("gbk")))["added"] == 1
+    assert await desk.rota("2026-11-25", "2026-11-25") == [(WANG, "2026-11-25", "early")]
+    book = (await desk.client.get("/api/rota/export", params={**RANGE, "format": "xlsx"})).content
+    assert book.startswith(b"PK")
+    assert await taken(desk, book) == {"added": 0, "changed": 0, "removed": 0, "unchanged": 1}
+    form = await desk.client.post("/api/rota/import", files={"file": ("班表.xlsx", book)})
+    assert form.json()["unchanged"] == 1
+
+
+async def test_notes_stay_where_the_file_has_none(desk: Office) -> None:
+    await taken(desk, "day,user_id,shift,note\n2026-11-25,7,early,替班\n")
+    assert (await taken(desk, "day,user_id,shift\n2026-11-25,7,early\n"))["unchanged"] == 1
+    (entry,) = await desk.get("/api/rota", **RANGE)
+    assert entry["note"] == "替班"
+    assert (await taken(desk, "day,user_id,shift,note\n2026-11-25,7,early,\n"))["changed"] == 1
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"files": {"sheet": ("x.csv", b"day")}},
+        {"files": [("file", ("x.csv", b"day")), ("file", ("y.csv", b"day"))]},
+        {"files": {"file": ("x.csv", b"day")}, "data": {"dry_run": "true"}},
+        {"content": b"no form", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+        {"content": b"no form", "headers": {"Content-Type": "multipart/form-data"}},
+    ],
+)
+async def test_a_form_holds_one_file_and_nothing_else(desk: Office, form: dict[str, Any]) -> None:
+    answer = await desk.client.post("/api/rota/import", **form)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_input")
 
 
 async def test_a_name_is_no_formula_in_a_spreadsheet(desk: Office) -> None:
@@ -166,13 +189,6 @@ async def test_a_name_is_no_formula_in_a_spreadsheet(desk: Office) -> None:
     text = await exported(desk)
     assert "2026-11-25,9,'=HYPERLINK(1),early,'+86" in text
     assert (await taken(desk, text))["unchanged"] == 1
-
-
-def test_a_file_has_an_end() -> None:
-    row = "2026-11-25,7,early\n"
-    assert len(read("day,user_id,shift\n" + row * ROWS_MAX)) == ROWS_MAX
-    with pytest.raises(BadInput, match="at most"):
-        read("day,user_id,shift\n" + row * (ROWS_MAX + 1))
 
 
 async def test_an_agent_takes_no_file(desk: Office) -> None:
