@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any
 
@@ -35,7 +36,7 @@ def read(data: bytes | str) -> Sheet:
     return read_sheet(data.encode() if isinstance(data, str) else data, COLUMNS, LIMITS)
 
 
-def excel(*rows: list[Any], **properties: Any) -> bytes:
+def excel(*rows: Sequence[Any], **properties: Any) -> bytes:
     book = openpyxl.Workbook()
     page = book.active
     assert page is not None
@@ -234,7 +235,7 @@ def test_an_xml_bomb_is_a_broken_file() -> None:
 
 
 def test_rows_of_excel_have_an_end_wherever_they_stand() -> None:
-    rows = [["day", "who"], *([[DAY, 7]] * 50)]
+    rows: list[list[Any]] = [["day", "who"], *([[DAY, 7]] * 50)]
     assert len(read(excel(*rows)).rows) == 50
     assert faults(excel(*rows, [], [], [DAY, 7])) == [(54, "", SheetFault.TOO_MANY_ROWS)]
 
