@@ -41,7 +41,7 @@ def excel(*rows: Sequence[Any], **properties: Any) -> bytes:
     page = book.active
     assert page is not None
     for row in rows:
-        page.append(row)
+        page.append(list(row))
     for name, value in properties.items():
         setattr(book, name, value)
     out = io.BytesIO()
