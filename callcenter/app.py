@@ -27,6 +27,7 @@ from callcenter.platform.http import docs
 from callcenter.platform.http.api import error_answer, error_body, install_error_handlers
 from callcenter.platform.http.described import ERRORS, TOKEN_DOC
 from callcenter.platform.http.given import shelf_of
+from callcenter.platform.http.head import Head
 from callcenter.platform.http.middleware import RequestTimes, SizeLimit
 from callcenter.platform.http.patience import Strangers
 from callcenter.platform.http.queries import KnownQuery
@@ -64,6 +65,7 @@ def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
             Middleware(Shield, https=settings.cookie_secure),
             Middleware(Gate, settings=settings),
             Middleware(SizeLimit, limit=settings.request_max_bytes),
+            Middleware(Head),
             Middleware(Leaving),
         ],
     )

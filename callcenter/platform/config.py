@@ -11,13 +11,13 @@ import os
 import re
 from enum import StrEnum
 from functools import cached_property
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from callcenter.platform import setting_checks
 from callcenter.platform.domain.dialling import to_regex
 from callcenter.platform.errors import SetupError
 from callcenter.platform.setting_names import PREFIX, check_names
@@ -106,6 +106,15 @@ class SeatSrtp(StrEnum):
     read along with the rest: only with TLS does it hide anything."""
     REQUIRED = "required"
     """A phone that cannot has no calls."""
+
+
+_ORDERED = (
+    ("voice_message_min_seconds", "voice_message_max_seconds", "every message would be a slip"),
+    ("voice_message_silence_seconds", "voice_message_max_seconds", "silence would never end it"),
+    ("ami_ping_seconds", "ami_dead_seconds", "a link that is asked must have time to answer"),
+    ("forecast_within_share", "forecast_connect_share", "who is answered soon is answered"),
+)
+"""Settings of which the first is not above the second, and why."""
 
 
 class Settings(BaseSettings):
@@ -204,7 +213,7 @@ class Settings(BaseSettings):
     trunk_rtp_timeout_hold_seconds: int = Field(
         0, ge=0, le=7200, description="The same while that side holds us; 0: never."
     )
-    hotline_number: str = Field("12345", pattern=r"^\d{3,15}$")
+    hotline_number: str = Field("12345", pattern=r"^[0-9]{3,15}$")
     extra_numbers: Annotated[tuple[str, ...], NoDecode] = ()
     """Further numbers (DID) that reach the hotline, comma-separated."""
     outbound_patterns: Annotated[tuple[str, ...], NoDecode] = ()
@@ -583,11 +592,30 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("*")
+    @classmethod
+    def _texts(cls, value: object) -> object:
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, str) and not isinstance(part, StrEnum):
+                setting_checks.plain(part)
+        return value
+
+    _zone = field_validator("time_zone")(setting_checks.time_zone)
+    _bind = field_validator("sip_bind")(setting_checks.bind_address)
+    _host = field_validator("external_address", "api_bind")(setting_checks.host)
+    _peer = field_validator("trunk_host")(setting_checks.host_and_port)
+    _urls = field_validator("webrtc_url", "public_url", "oidc_issuer")(setting_checks.url)
+
     @field_validator("trunk_match")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for part in value:
-            ip_network(part, strict=False)
+        setting_checks.networks(value)
+        return value
+
+    @field_validator("ice_servers")
+    @classmethod
+    def _stun(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        setting_checks.stun_servers(value)
         return value
 
     @field_validator("outbound_patterns")
@@ -608,7 +636,7 @@ class Settings(BaseSettings):
     @field_validator("home", "cache")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        return setting_checks.folder(value.expanduser().absolute())
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -620,6 +648,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"{lower} must not be above {upper}: recordings stop first")
         if self.trunk_session_seconds < self.trunk_session_min_seconds:
             raise ValueError("trunk_session_seconds must not be below trunk_session_min_seconds")
+        for lower, upper, why in _ORDERED:
+            if getattr(self, lower) > getattr(self, upper):
+                raise ValueError(f"{lower} must not be above {upper}: {why}")
+        if self.session_idle_minutes > self.session_hours * 60:
+            raise ValueError(
+                "session_idle_minutes must not be above session_hours: it never counts"
+            )
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key belong together: set both or neither")
         host, port = split_host(self.trunk_host)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import string
+import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from zxcvbn import zxcvbn
 
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import BadInput, TooManyRequests
@@ -30,6 +32,17 @@ WAITING_MAX = 100
 ONE_TIME_LENGTH = 16
 """Characters of a one-time password: 95 bits."""
 
+RECKONED = 72
+SCORE_MIN = 3
+"""Of zxcvbn: at least 10^8 guesses. Argon2 and the throttle make each of them dear."""
+KNOWN_MAX, STRANGE_MAX = 3, 2
+"""Three words, years or walks on the keyboard and two other signs: every program tries those in all
+their orders: Summer2026!!"""
+_WITHOUT_SHIFT = str.maketrans('!@#$%^&*()_+{}|:"<>?~', "1234567890-=[]\\;',./`")
+"""What the same keys give on a usual keyboard."""
+OURS = ("hotline", "callcenter", "12345", "rexian", "zhengfu")
+"""Words that somebody here thinks of first."""
+
 _COMMON = frozenset(
     {
         "1234567890", "0123456789", "9876543210", "1234512345", "1111111111", "0000000000",
@@ -41,7 +54,7 @@ _COMMON = frozenset(
         "changeme123", "qazwsxedcrfv", "zaq12wsxcde3", "mima123456", "rexian12345",
     }
 )  # fmt: skip
-"""What is tried first, as far as it is long enough; compared without case."""
+"""What is tried first in China and stands in no English list; compared without case."""
 _ONE_TIME_LETTERS = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1lI")))
 """Without those that are mistaken for one another when they are read aloud."""
 
@@ -50,8 +63,11 @@ def check_rules(password: str, login: str) -> None:
     """`BadInput` ``weak_password`` if it breaks a rule; ``details.rule`` names it.
 
     ``length``: 10 to 128 characters. ``login``: it is the login, or the login and little more.
-    ``repeated``: fewer than five different characters. ``common``: everybody's first guess.
+    ``repeated``: fewer than five different characters. ``common``: among the first guesses of
+    people and programs: a list of passwords that got out, names, words, dates, walks on a keyboard
+    and what is put together of a few of them (zxcvbn).
     """
+    password = normal_form(password)
     folded = password.casefold()
     if not LENGTH_MIN <= len(password) <= LENGTH_MAX:
         raise _weak("length", f"a password has {LENGTH_MIN} to {LENGTH_MAX} characters")
@@ -59,8 +75,25 @@ def check_rules(password: str, login: str) -> None:
         raise _weak("login", "a password is not the login with a few characters more")
     if len(set(folded)) < 5:
         raise _weak("repeated", "a password has five different characters at least")
-    if folded in _COMMON:
+    if folded in _COMMON or any(
+        _guessable(form, login) for form in (password, folded.translate(_WITHOUT_SHIFT))
+    ):
         raise _weak("common", "this password is among the first that anybody would try")
+
+
+def _guessable(password: str, login: str) -> bool:
+    # Its reckoning takes the square of the length; what is longer than this is guessed by nobody.
+    found = zxcvbn(password[:RECKONED], user_inputs=[login, *OURS])
+    parts = found["sequence"]
+    strange = sum(len(part["token"]) for part in parts if part["pattern"] == "bruteforce")
+    known = sum(part["pattern"] != "bruteforce" for part in parts)
+    return bool(found["score"] < SCORE_MIN or (known <= KNOWN_MAX and strange <= STRANGE_MAX))
+
+
+def normal_form(password: str) -> str:
+    """One form for all writings that look alike (NFKC, as RFC 8265 has it for what is compared): a
+    phone's keyboard and a PC's write one Chinese or accented character in two ways."""
+    return unicodedata.normalize("NFKC", password)
 
 
 def one_time_password() -> str:
@@ -83,7 +116,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The hash to keep, in PHC form; `TooManyRequests` ``too_many_logins``."""
-        return await self._run(lambda: self._hasher.hash(_bytes(password)))
+        return await self._run(lambda: self._hasher.hash(_bytes(normal_form(password))))
 
     async def verify(self, password: str, kept: str | None) -> bool:
         """Whether `password` is the one of `kept`; None (no such user) takes as long as any.
@@ -102,10 +135,14 @@ class Passwords:
     def _verify(self, password: str, kept: str | None) -> bool:
         if kept is None:
             self._nobody = self._nobody or self._hasher.hash(secrets.token_bytes(16))
-        try:
-            return self._hasher.verify(kept or self._nobody, _bytes(password)) and kept is not None
-        except (VerificationError, InvalidHashError):
-            return False
+        # As it was written: of a hash from before there was one form for all writings.
+        for written in dict.fromkeys((normal_form(password), password)):
+            try:
+                if self._hasher.verify(kept or self._nobody, _bytes(written)):
+                    return kept is not None
+            except (VerificationError, InvalidHashError):
+                continue
+        return False
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= WAITING_MAX:

@@ -29,7 +29,7 @@ from callcenter.people.trail.chain import ActorKind
 from callcenter.people.trail.service import Entry, record
 from callcenter.people.users import repository
 from callcenter.people.users.models import User, UserDevice, UserSession
-from callcenter.people.users.passwords import Passwords, check_rules
+from callcenter.people.users.passwords import Passwords, check_rules, normal_form
 from callcenter.people.users.service import UserInfo, UserService, found, info
 from callcenter.people.users.throttle import Bucket, Throttle, buckets_of, source_of
 from callcenter.platform.clock import Clock, utc_now
@@ -305,7 +305,7 @@ class SessionService:
         """
         user_id, login = _person(present.who), present.who.name
         check_rules(new, login)
-        if new == current:
+        if normal_form(new) == normal_form(current):
             raise BadInput(
                 "password: the new one is the old one", code="weak_password", rule="same"
             )

@@ -14,6 +14,10 @@ from __future__ import annotations
 
 import re
 
+EMERGENCY = frozenset({"110", "112", "119", "120", "122"})
+"""Police, the mobile networks' own, fire, ambulance, traffic police: nothing of ours may stand in
+the way of them (numbering plan of China, 特服号码)."""
+
 _WILDCARDS = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": "[0-9]+", "!": "[0-9]*"}
 _SET = re.compile(r"\[((?:[0-9](?:-[0-9])?)+)\]")
 _RANGE = re.compile(r"([0-9])-([0-9])")

@@ -37,6 +37,14 @@ SEPARATORS_BY_HAND = "/~·—–_"
 _LONGEST_NUMBER = 18
 """E.164 allows 15 digits; 3 more for a prefix. Longer is no number and no rule is applied."""
 
+_SHORTEST_CALLER, _LONGEST_CALLER = 3, 15
+"""Service numbers (110) to E.164's most."""
+_LONGEST_SHORT = 6
+"""Digits of a service number (123456); longer ones that begin as a mobile's are one."""
+_SHORTEST_WITH_AREA = 10
+"""Zero, two digits of an area code, seven of a fixed line."""
+_MOBILE_BEGINS = re.compile(r"1[3-9]")
+
 _ANONYMOUS = frozenset(
     {
         "anonymous",
@@ -129,6 +137,23 @@ def normalise(number: str) -> str:
 def is_anonymous(number: str) -> bool:
     """Whether `number` (in any form) says that there is no number."""
     return normalise(number) == ""
+
+
+def blocks_nobody(form: str) -> str | None:
+    """Why no caller can have the number of this `form`, for whoever enters it; None if one can."""
+    found = parse(form)
+    if found is None or found.form != form:
+        return "this is no telephone number; write a whole one, without a pattern"
+    digits = form.removeprefix("+")
+    if not _SHORTEST_CALLER <= len(digits) <= _LONGEST_CALLER:
+        return (
+            f"no caller has {len(digits)} digits; they have {_SHORTEST_CALLER} to {_LONGEST_CALLER}"
+        )
+    if _MOBILE_BEGINS.match(form) and len(digits) > _LONGEST_SHORT and not _MOBILE.fullmatch(form):
+        return f"a mobile number has 11 digits, this one {len(digits)}"
+    if form.startswith("0") and len(digits) < _SHORTEST_WITH_AREA:
+        return "behind the area code at least seven digits are missing"
+    return None
 
 
 def writings(form: str) -> tuple[str, ...]:

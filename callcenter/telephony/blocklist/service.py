@@ -18,7 +18,7 @@ from callcenter.people.domain.masking import mask_number
 from callcenter.people.trail.service import Entry, record
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
-from callcenter.platform.domain.numbers import normalise
+from callcenter.platform.domain.numbers import blocks_nobody, normalise
 from callcenter.platform.errors import BadInput, Conflict, NotFound
 from callcenter.telephony.blocklist import repository
 from callcenter.telephony.blocklist.models import BlockedNumber
@@ -95,13 +95,16 @@ class BlocklistService:
         """Block `number` (in any form) until `until`, or for good.
 
         An expired entry of the number is made new. Errors: `BadInput` ``anonymous_number`` or
-        ``until_in_the_past``; `Conflict` ``already_blocked`` with the entry's id.
+        ``bad_number`` if no caller can have it, ``until_in_the_past``; `Conflict`
+        ``already_blocked`` with the entry's id.
         """
         normal = normalise(number)
         if not normal:
             raise BadInput(
                 "number: callers without a number cannot be blocked", code="anonymous_number"
             )
+        if (problem := blocks_nobody(normal)) is not None:
+            raise BadInput(f"number: {problem}", code="bad_number")
         now = self._clock()
         _check_until(until, now)
         try:

@@ -21,6 +21,7 @@ from callcenter.people.trail.service import Entry, record
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.domain.dialling import EMERGENCY
 from callcenter.platform.errors import BadInput, Conflict, NotFound
 from callcenter.telephony.domain.queues import (
     MENU_KEYS,
@@ -245,6 +246,12 @@ class QueueService:
                     " the same digit",
                     code="bad_transfer_number",
                 )
+            if (taken := self._shadowed(number)) is not None:
+                raise BadInput(
+                    f"transfer_number: {number} is {taken}; who dials it would reach this queue",
+                    code="bad_transfer_number",
+                    number=number,
+                )
             for other in others:
                 if other.transfer_number == number:
                     raise Conflict(
@@ -273,6 +280,16 @@ class QueueService:
             known.setdefault(number, NumberInfo(number, self._main, "", from_settings=True))
         return [known[number] for number in sorted(known)]
 
+    def _shadowed(self, number: str) -> str | None:
+        """What a seat means who dials `number`, if that is no queue."""
+        if number in EMERGENCY:
+            return "an emergency number"
+        if number in self._own_numbers:
+            return "the hotline's own number"
+        if number in self._settings.outbound_patterns:
+            return "an outside number that seats may dial (CALLCENTER_OUTBOUND_PATTERNS)"
+        return None
+
     async def add_number(self, dialled: str, *, queue: str, note: str, actor: str) -> NumberInfo:
         """Answer `dialled` and lead its callers into `queue`.
 
@@ -282,6 +299,8 @@ class QueueService:
         digits = bare_number(dialled)
         if digits is None:
             raise BadInput("number: 3 to 15 digits, + may stand before them", code="bad_number")
+        if digits in EMERGENCY:
+            raise BadInput(f"number: {digits} is an emergency number", code="bad_number")
         row = QueueNumber(number=digits, queue=queue, note=note, updated_at=self._clock())
         try:
             async with self._database.writing() as session:

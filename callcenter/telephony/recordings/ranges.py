@@ -60,13 +60,6 @@ def range_applies(if_range: str | None, etag: str) -> bool:
     return if_range is None or if_range.strip() == etag
 
 
-def is_known(if_none_match: str | None, etag: str) -> bool:
-    """Whether the client says that it has the file that `etag` names."""
-    if if_none_match is None:
-        return False
-    return if_none_match.strip() == "*" or etag in _ETAG.findall(if_none_match)
-
-
 def _number(digits: str) -> int | None:
     if not digits:
         return None

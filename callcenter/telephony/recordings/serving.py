@@ -17,11 +17,11 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from callcenter.platform.http.api import error_body
+from callcenter.platform.http.etags import is_known
 from callcenter.telephony.domain.media import MediaKind
 from callcenter.telephony.recordings.ranges import (
     ByteRange,
     Unsatisfiable,
-    is_known,
     range_applies,
     wanted_range,
 )

@@ -112,7 +112,7 @@ class WorkdayService:
         """Enter `year` whole: `days` are those that differ. It counts as known from now on.
 
         Days of the published list that are not among `days` are ordinary ones from now on.
-        Errors: `BadInput` ``bad_year``, ``bad_calendar_day``.
+        Errors: `BadInput` ``bad_year``, ``bad_calendar_day``, ``bad_calendar_year``.
         """
         _check_year(year)
         for day, named in days.items():
@@ -121,6 +121,13 @@ class WorkdayService:
                     f"days: {day} is not in {year}", code="bad_calendar_day", day=str(day)
                 )
             _check_kind(day, named.kind)
+        if not any(named.kind is DayKind.HOLIDAY for named in days.values()):
+            raise BadInput(
+                f"days: {year} would count as known without one public holiday; enter them, or"
+                f" DELETE /api/holidays/years/{year} to take back what was entered",
+                code="bad_calendar_year",
+                year=year,
+            )
         now = self._clock()
         entered = {
             **{day: NamedDay(plain_kind(day)) for day in self._official.days if day.year == year},

@@ -26,6 +26,8 @@ from callcenter.workforce.shifts.service import EntryInfo, ShiftService
 _log = logging.getLogger(__name__)
 
 TOKEN_BYTES = 32
+FRESH_SECONDS, FRESH = 3600, "PT1H"
+"""A rota that changes is told sooner than this by those who change it."""
 PAST_DAYS, COMING_DAYS = 30, 60
 """What a feed shows around today; together within `service.RANGE_DAYS_MAX`."""
 
@@ -94,7 +96,9 @@ class FeedService:
         calendar.add("version", "2.0")
         calendar.add("method", "PUBLISH")
         calendar.add("x-wr-calname", name)
-        calendar.add("refresh-interval;value=duration", "PT1H")
+        # How often to look again: RFC 7986, section 5.7, and the older word that others read.
+        calendar.add("refresh-interval;value=duration", FRESH)
+        calendar.add("x-published-ttl", FRESH)
         for entry in entries:
             event = Event()
             # The same entry keeps its id, so a change moves it instead of doubling it.

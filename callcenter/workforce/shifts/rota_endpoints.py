@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import APIRouter, Header, Path, Query, Response, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
+from callcenter.platform.http.etags import etag_of, is_known
 from callcenter.platform.http.given import Given
 from callcenter.platform.http.queries import DryRun, takes_any_query
 from callcenter.platform.http.sheets import (
@@ -28,7 +29,7 @@ from callcenter.workforce.shifts.attendance import AttendanceService
 from callcenter.workforce.shifts.attendance_schemas import AttendedOut
 from callcenter.workforce.shifts.changes import RotaChanges
 from callcenter.workforce.shifts.common import First, Id, Last, Me, problem
-from callcenter.workforce.shifts.feed import FeedService
+from callcenter.workforce.shifts.feed import FRESH_SECONDS, FeedService
 from callcenter.workforce.shifts.pattern_schemas import RotationBody, RotationOut
 from callcenter.workforce.shifts.patterns import PatternService
 from callcenter.workforce.shifts.rota_sheet import NAMES, RotaImport, written
@@ -323,19 +324,30 @@ async def remove_entry(entry_id: Id, changes: Changes, who: Who) -> None:
     response_class=Response,
     responses={
         200: {"content": {"text/calendar": {}}},
+        304: {"description": "You have it: your ETag is the feed's."},
         404: problem("No such feed.", "feed_not_found", "no such calendar feed"),
     },
 )
 @takes_any_query
 async def read_feed(
-    token: Annotated[Line, Path(min_length=20, max_length=100)], service: Feeds
+    token: Annotated[Line, Path(min_length=20, max_length=100)],
+    service: Feeds,
+    if_none_match: Annotated[
+        str | None, Header(alias="If-None-Match", description="ETags of feeds that you have.")
+    ] = None,
 ) -> Response:
-    """For calendar programs; the address is the key."""
-    return Response(
-        await service.calendar(token),
-        media_type="text/calendar; charset=utf-8",
-        headers={"Cache-Control": "private, max-age=900", "Referrer-Policy": "no-referrer"},
-    )
+    """For calendar programs; the address is the key. Ask again after an hour, and with the ETag:
+    what has not changed is not sent again."""
+    data = await service.calendar(token)
+    etag = etag_of(data)
+    headers = {
+        "Cache-Control": f"private, max-age={FRESH_SECONDS}",
+        "ETag": etag,
+        "Referrer-Policy": "no-referrer",
+    }
+    if is_known(if_none_match, etag):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(data, media_type="text/calendar; charset=utf-8", headers=headers)
 
 
 async def _saved(service: ShiftService, info: EntryInfo) -> SavedEntryOut:

@@ -199,6 +199,23 @@ BAD: tuple[dict[str, Any], ...] = (
 )
 
 
+async def test_an_entry_that_could_block_nobody_is_refused(desk: Desk) -> None:
+    for nobody in (
+        "138*", "_138XXXXXXXX", "somebody", "12", "1380013800", "138001380001", "1" * 16, "010123",
+        "1３8", "+1", "0" + "1" * 15,
+    ):  # fmt: skip
+        assert code(await desk.block(nobody)) == (422, "bad_number"), nobody
+    for somebody in (
+        "110",
+        "95588",
+        "4008123123",
+        "010-12345678",
+        "+85221234567",
+        "00 1 212 5550199",
+    ):
+        assert (await desk.block(somebody)).status_code == 201, somebody
+
+
 @pytest.mark.parametrize("body", BAD)
 async def test_what_may_not_be_written_is_refused(desk: Desk, body: dict[str, Any]) -> None:
     assert code(await desk.client.post(URL, json=body)) == (422, "bad_input")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callcenter.platform.http.etags import is_known
 from callcenter.telephony.recordings.ranges import (
     ByteRange,
     Unsatisfiable,
-    is_known,
     range_applies,
     wanted_range,
 )

@@ -274,7 +274,7 @@ async def test_another_process_is_decided_by_each_change_at_once(desk: Desk) -> 
     assert await agi.is_open()
     await desk.client.delete(f"/api/opening/periods/{made['id']}")
     assert not await agi.is_open()
-    await desk.put("/api/holidays/years/2026", {"days": []})
+    await desk.put("/api/holidays/years/2026", {"days": [{"day": "2026-01-01", "kind": "holiday"}]})
     assert await agi.is_open()
     assert (await desk.client.delete("/api/holidays/years/2026")).status_code == 204
     assert not await agi.is_open()
