@@ -117,6 +117,8 @@ def prepare(settings: Settings) -> Prepared:
     """
     with step("settings") as current:
         check_home(settings)
+        # Else the service would not start, after all of this.
+        import_module("callcenter.people.users.oidc").role_map(settings.oidc_role_map)
         current.result = f"home {settings.home}"
     warn_about_own_name()
     with step("secrets") as current:

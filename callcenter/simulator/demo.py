@@ -175,7 +175,7 @@ async def _cases(api: httpx.AsyncClient, since: datetime) -> list[dict[str, Any]
     """Cases opened since then, oldest first; waits a moment for their recordings."""
     rows: list[dict[str, Any]] = []
     for _ in range(int(RECORDING_SECONDS)):
-        query = {"limit": 100, "opened_from": since.isoformat()}
+        query = {"limit": 100, "from": since.isoformat()}
         rows = [
             await _json(api, f"/api/cases/{case['number']}")
             for case in (await _json(api, "/api/cases", **query))["items"]

@@ -135,7 +135,7 @@ class OidcService:
         self._client_secret = settings.oidc_client_secret
         self._scopes = settings.oidc_scopes
         self._claim = settings.oidc_roles_claim.split(".")
-        self._roles = _role_map(settings.oidc_role_map)
+        self._roles = role_map(settings.oidc_role_map)
         self._public = settings.public_url
         self._http = httpx.AsyncClient(timeout=HTTP_SECONDS)
         self._found: tuple[_Provider, KeySet, float] | None = None
@@ -376,8 +376,9 @@ def _decode(token: str, keys: KeySet) -> Mapping[str, Any]:
     return jwt.decode(token, keys, algorithms=ALGORITHMS).claims
 
 
-def _role_map(lines: tuple[str, ...]) -> dict[str, Role]:
-    """Groups of the provider, by name; a role's own word is always one."""
+def role_map(lines: tuple[str, ...]) -> dict[str, Role]:
+    """Groups of the provider, by name; a role's own word is always one. `SetupError`
+    ``bad_setting``."""
     known = {role.value: role for role in Role}
     found = dict(known)
     for line in lines:

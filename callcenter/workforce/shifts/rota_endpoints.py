@@ -132,6 +132,7 @@ async def export(
     summary="Take a sheet into the rota",
     dependencies=_WRITE,
     openapi_extra=SHEET_BODY,
+    response_model_exclude_none=True,
     responses={
         422: problem(
             "Codes `bad_input`, `bad_csv`: `details.problems` names every row.",

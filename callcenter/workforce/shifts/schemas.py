@@ -204,24 +204,26 @@ class SavedEntryOut(BaseModel):
 class ImportedOut(BaseModel):
     """What a file changed, or in a dry run would change."""
 
-    dry_run: bool
     added: int
     changed: int
     removed: int
     unchanged: int
-    problems: list[SheetProblemOut] = Field(description="In a dry run only; else it is an error.")
+    dry_run: bool | None = Field(None, description="True, or left out.")
+    problems: list[SheetProblemOut] | None = Field(
+        None, description="In a dry run only; else it is an error."
+    )
 
     @staticmethod
     def of(done: Imported, *, dry_run: bool) -> ImportedOut:
         """As the service tells it."""
         problems = [SheetProblemOut.model_validate(problem) for problem in done.problems]
         return ImportedOut(
-            dry_run=dry_run,
             added=done.added,
             changed=done.changed,
             removed=done.removed,
             unchanged=done.unchanged,
-            problems=problems,
+            dry_run=True if dry_run else None,
+            problems=problems if dry_run else None,
         )
 
 

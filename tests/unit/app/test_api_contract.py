@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from schemathesis import checks
 
 from callcenter.app import create_app
@@ -79,6 +81,18 @@ PROMISES = [
     checks.response_headers_conformance,
     checks.negative_data_rejection,
 ]
+
+DAYS = ("0001-01-01", "9999-12-31", "1970-01-01", "2199-12-31", "2000-02-29")
+MOMENTS = (
+    "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1970-01-01T00:00:00Z",
+    "2199-12-31T23:59:59-12:00", "2026-12-31T23:59:59.999999+14:00",
+)  # fmt: skip
+"""Where reckoning falls off; they are days and moments to a schema."""
+schemathesis.openapi.format("date", st.dates().map(str) | st.sampled_from(DAYS))
+schemathesis.openapi.format(
+    "date-time",
+    st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat) | st.sampled_from(MOMENTS),
+)
 
 schema = schemathesis.openapi.from_dict(
     create_app(Settings(home=Path("unused")), Secrets.make()).openapi()

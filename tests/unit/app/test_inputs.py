@@ -19,6 +19,7 @@ from callcenter.app import create_app
 from callcenter.people.domain.permissions import Role
 from callcenter.platform.config import Settings
 from callcenter.platform.http import cursors
+from callcenter.platform.http.cursors import encode_cursor
 from callcenter.platform.http.queries import parameters
 from callcenter.platform.moments import day_in_range, moment_in_range
 from callcenter.platform.secrets import Secrets
@@ -219,3 +220,40 @@ def test_every_number_has_its_ends() -> None:
         }
     )
     assert not wrong
+
+
+ODD = {
+    "date": [
+        "0001-01-01", "9999-12-31", "10000-01-01", "1969-12-31", "2200-01-01", "2026-02-30",
+        "-2026-01-01", "20261124", "1e400", "nan", "２０２６-01-01", "",
+    ],
+    "date-time": [
+        "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "10000-01-01T00:00:00Z",
+        "2026-01-01T24:00:00Z", "2026-12-31T23:59:60Z", "2026-01-01T00:00:00+24:00",
+        "253402300800", "1e400", "-1", "2026-01-01T00:00:00", "0001-01-01T00:00:00Z", "",
+    ],
+}  # fmt: skip
+"""No day and no moment that a client can mean."""
+CURSORS = [
+    "x", "null", "W10", "e30", "bnVsbA", encode_cursor(), encode_cursor(None),
+    encode_cursor(True, True), encode_cursor("9999-12-31T23:59:59-23:59", 1),
+    encode_cursor("0001-01-01T00:00:00+23:59", "x"),
+    encode_cursor("2026-01-01T00:00:00", 1), encode_cursor(20261124, 1), encode_cursor(2**63),
+    encode_cursor(-1), encode_cursor(1.5), encode_cursor(float("nan")), encode_cursor("\ud800"),
+    encode_cursor("2026-01-01T00:00:00Z", "\0"), encode_cursor([], {}), encode_cursor(1, 2, 3),
+    encode_cursor({}), encode_cursor("x" * 129), "W" * 300, "\N{SNOWMAN}",
+]  # fmt: skip
+
+
+async def test_the_ends_of_time_and_foreign_cursors_are_refused(admin: httpx.AsyncClient) -> None:
+    asked = 0
+    for endpoint in ENDPOINTS:
+        for method in set(endpoint.methods) - {"HEAD"}:
+            for name, one in described(endpoint, method).items():
+                forms = [one["schema"], *one["schema"].get("anyOf", ())]
+                values = [value for form in forms for value in ODD.get(form.get("format"), ())]
+                for value in CURSORS if name == "cursor" else values:
+                    answer = await admin.request(method, endpoint.path, params={name: value})
+                    assert answer.status_code == 422, (endpoint, name, value, answer.text)
+                    asked += 1
+    assert asked > 400

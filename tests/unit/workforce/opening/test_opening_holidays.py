@@ -378,3 +378,17 @@ async def test_days_that_cannot_be_are_refused(
     answer = await desk.client.put(f"/api/holidays/{url}", json=body)
     assert refused(answer) == (422, code)
     assert (await desk.workdays.workdays()).admin == {}
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        [],
+        [{"day": "2027-01-02", "kind": "moved_workday"}],
+        [{"day": "2027-01-04", "kind": "workday"}],
+    ],
+)
+async def test_a_year_without_a_holiday_is_no_year(desk: Desk, days: list[dict[str, str]]) -> None:
+    answer = await desk.client.put("/api/holidays/years/2027", json={"days": days})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_calendar_year")
+    assert not (await desk.get("/api/holidays/years/2027"))["known"]
