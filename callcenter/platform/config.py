@@ -636,7 +636,12 @@ class Settings(BaseSettings):
     @field_validator("home", "cache")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return setting_checks.folder(value.expanduser().absolute())
+        return value.expanduser().absolute()
+
+    @field_validator("cache")
+    @classmethod
+    def _folder(cls, value: Path) -> Path:
+        return setting_checks.folder(value)  # the home is looked at when it is prepared
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

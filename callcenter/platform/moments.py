@@ -13,6 +13,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
+from callcenter.platform.errors import BadInput
+
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 """From the epoch, which programs send for "from the beginning", to beyond any plan: 7,800 years are
 left for reckoning on."""
@@ -49,8 +51,19 @@ def day_in_range(day: date) -> date:
     return day
 
 
+def day_to_ask_for(day: date) -> date:
+    """`day`, as a bound of a list; `BadInput` ``bad_range`` where `day_in_range` says no."""
+    try:
+        return day_in_range(day)
+    except ValueError as error:
+        raise BadInput(f"from, to: {error}", code="bad_range") from error
+
+
 Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(moment_in_range)]
 """A moment with its offset, in UTC."""
 
 CityDay = Annotated[date, BeforeValidator(_not_a_number), AfterValidator(day_in_range)]
 """A day on the city's calendar."""
+
+BoundDay = Annotated[date, BeforeValidator(_not_a_number), AfterValidator(day_to_ask_for)]
+"""``from`` or ``to`` of a list, as days."""

@@ -60,8 +60,8 @@ def host_and_port(value: str) -> str:
     """``host``, or ``host:port``, or ``[IPv6]:port``; may be empty."""
     name, port = value, ""
     if value.startswith("["):
-        name, _, port = value[1:].partition("]")
-        if port and not port.startswith(":"):
+        name, end, port = value[1:].partition("]")
+        if not end or (port and not port.startswith(":")):
             raise ValueError(f"{value!r}: write it as [2001:db8::1]:5060")
         port = port.removeprefix(":")
     elif value.count(":") == 1:

@@ -63,7 +63,7 @@ def _bindings(settings_file: Path) -> Iterator[Binding]:
     try:
         with settings_file.open(encoding="utf-8-sig") as lines:
             yield from parse_stream(lines)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(

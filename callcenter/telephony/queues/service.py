@@ -284,8 +284,6 @@ class QueueService:
         """What a seat means who dials `number`, if that is no queue."""
         if number in EMERGENCY:
             return "an emergency number"
-        if number in self._own_numbers:
-            return "the hotline's own number"
         if number in self._settings.outbound_patterns:
             return "an outside number that seats may dial (CALLCENTER_OUTBOUND_PATTERNS)"
         return None

@@ -10,7 +10,7 @@ from callcenter.people.access.rights import requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
 from callcenter.platform.http.given import Given
-from callcenter.platform.moments import CityDay
+from callcenter.platform.moments import BoundDay
 from callcenter.platform.texts import Line
 from callcenter.workforce.domain.staffing import HALF_HOUR_SECONDS, Demand
 from callcenter.workforce.forecast.schemas import ForecastOut, ReckonedOut
@@ -84,8 +84,8 @@ Patience = Annotated[
     responses=_UNKNOWN | _ERRORS,
 )
 async def read_forecast(
-    first: Annotated[CityDay, Query(alias="from", description="The city's day.")],
-    last: Annotated[CityDay, Query(alias="to", description="Included; 31 days at most.")],
+    first: Annotated[BoundDay, Query(alias="from", description="The city's day.")],
+    last: Annotated[BoundDay, Query(alias="to", description="Included; 31 days at most.")],
     service: ForecastMade,
     target: TargetAsked,
     queue: Annotated[

@@ -9,11 +9,11 @@ from fastapi import Depends, Path, Query
 from callcenter.people.access.rights import Who
 from callcenter.platform.errors import Forbidden
 from callcenter.platform.http.api import error_body
-from callcenter.platform.moments import CityDay
+from callcenter.platform.moments import BoundDay
 
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
-First = Annotated[CityDay, Query(alias="from", description="The city's day.")]
-Last = Annotated[CityDay, Query(alias="to", description="Included.")]
+First = Annotated[BoundDay, Query(alias="from", description="The city's day.")]
+Last = Annotated[BoundDay, Query(alias="to", description="Included.")]
 
 
 def _person(who: Who) -> int:

@@ -177,7 +177,6 @@ WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
     "there is one": ({"code": "12345", "transfer_number": None}, 409, "queue_exists"),
     "digits of seats": ({"transfer_number": "8001"}, 422, "bad_transfer_number"),
     "an emergency number": ({"transfer_number": "120"}, 422, "bad_transfer_number"),
-    "the hotline itself": ({"transfer_number": "12345"}, 422, "bad_transfer_number"),
     "letters to dial": ({"transfer_number": "60a1"}, 422, "bad_transfer_number"),
     "dialled already": ({"transfer_number": "12345"}, 409, "transfer_number_taken"),
     "overflow to nowhere": ({"overflow": "nowhere"}, 404, "queue_not_found"),
