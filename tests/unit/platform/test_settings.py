@@ -115,7 +115,7 @@ def test_the_nearest_zone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         {"SIP_BIND": "::", "API_BIND": "localhost"},
         {**REGISTER, "TRUNK_HOST": "sip-1.carrier.example:5080"},
         {**REGISTER, "TRUNK_HOST": "[2001:db8::1]:5060"},
-        {"TRUNK_HOST": "2001:db8::1", "EXTERNAL_ADDRESS": "hotline.example.gov.cn"},
+        {"TRUNK_HOST": "[2001:db8::1]", "EXTERNAL_ADDRESS": "hotline.example.gov.cn"},
         {"PUBLIC_URL": "https://[2001:db8::1]:8443", "ICE_SERVERS": "stun:[::1]:3478,stun:s.cn"},
     ],
 )
