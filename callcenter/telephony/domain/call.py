@@ -431,8 +431,8 @@ class OpenCall:
         self.company_is([], at)
         for talk in self.talks:
             self.end_talk(talk, at, talk.ended_by)
-            if talk.ended_by is None and talk.ended_at is not None:
-                talk.ended_by = by if at - talk.ended_at <= SAME_MOMENT else EndedBy.SYSTEM
+            if talk.ended_by is None:
+                talk.ended_by = self.ender_of(talk, by, at)
         for visit in self.visits:
             self.settle_visit(
                 visit, VisitEnd.INTERRUPTED if interrupted else VisitEnd.ABANDONED, at
@@ -458,6 +458,13 @@ class OpenCall:
         self.ended_at = at
         self.ended_by = by
         self.touch(self)
+
+    @staticmethod
+    def ender_of(talk: Talk, by: EndedBy | None, at: datetime) -> EndedBy | None:
+        """Who ended `talk`, of which nobody said it, in a call that `by` ends now."""
+        if talk.ended_at is None:
+            return None
+        return by if at - talk.ended_at <= SAME_MOMENT else EndedBy.SYSTEM
 
     def end_recording(self, recording: Recording, at: datetime) -> None:
         """Nothing more is written into it."""

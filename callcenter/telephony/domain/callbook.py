@@ -244,8 +244,12 @@ class CallBook:
             self._note(ring.call)
         talk = leg.talk
         if talk is not None and not talk.over and not leg.transferring:
-            ordered = leg.ordered or talk.call.anchor.ordered
-            talk.call.end_talk(talk, row.at, ordered or talk.call.source_is(source))
+            by = leg.ordered or talk.call.anchor.ordered
+            # The PBX names no source to the seat where the citizen hung up before both were whole
+            # in their bridge: he left it first, and his own end says the rest (`close`).
+            if by is None and (source or not leg.left_by(talk.call.anchor)):
+                by = talk.call.source_is(source)
+            talk.call.end_talk(talk, row.at, by)
             self._note(talk.call)
 
     def _channel_ended(self, leg: Leg, row: JournalRow) -> None:
@@ -268,7 +272,7 @@ class CallBook:
         if leg.visit is not None and leg.visit.how is None and leg is not call.anchor:
             call.settle_visit(leg.visit, VisitEnd.ABANDONED, at)
         if call.anchor is leg:
-            call.close(at, self._who_hung_up(call), interrupted=interrupted)
+            call.close(at, self._who_hung_up(call, at), interrupted=interrupted)
         elif call.closed:
             for recording in call.recordings:
                 if recording.leg is leg:
@@ -281,10 +285,12 @@ class CallBook:
             self._calls.pop(call, None)
 
     @staticmethod
-    def _who_hung_up(call: OpenCall) -> EndedBy | None:
+    def _who_hung_up(call: OpenCall, at: datetime) -> EndedBy | None:
         """Who hung up *first*: after a seat has, the caller still hears the question; whose seat
         the PBX gave up, for its phone had died, waits again, and may give up in his turn."""
         last = max(call.talks, key=lambda talk: talk.ended_at or _LATER, default=None)
+        if last is not None and last.leg.hung_up and last.ended_by is None:
+            call.end_talk(last, at, call.ender_of(last, call.hung_up_by, at))
         if last is not None and last.ended_by in (EndedBy.SEAT, EndedBy.SYSTEM):
             return last.ended_by
         return call.hung_up_by or EndedBy.SYSTEM
@@ -367,6 +373,7 @@ class CallBook:
         if leg.bridge != bridge or not bridge:
             return
         around = [leg, *self._bridges.around(bridge)]
+        leg.left_at = row.at
         self._bridges.leave(leg, bridge)
         self._look_again(around, row.at)
 

@@ -7,6 +7,7 @@ A seat is ``PJSIP/<digits>-…``; the telephone network is any endpoint whose na
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,8 @@ class Leg:
     position: int = 0
     """Where the journal begins to tell of it, see `CallBook.apply`."""
     hung_up: bool = False
+    left_at: datetime | None = None
+    """When it left the last bridge it was in."""
     ended: bool = False
     transferring: bool = False
     """It has sent its other side away; that it leaves now is its own doing."""
@@ -71,6 +74,12 @@ class Leg:
     """The stay in a queue that is going on, or whose end has no reason yet."""
     rings_made: list[Ring] = field(default_factory=list)
     """Rings that it caused by Queue or Dial and that nobody answered."""
+
+    def left_by(self, other: Leg) -> bool:
+        """Whether `other` left their bridge before it did."""
+        if other.left_at is None or other.bridge:
+            return False
+        return self.left_at is None or other.left_at < self.left_at
 
     @property
     def party(self) -> str:

@@ -388,3 +388,35 @@ def test_without_counts_nobody_says_what_was_sent(before: str, after: str) -> No
     (recording,) = ledger_of(data.replace(before, after).encode()).recordings
     assert (recording.left_sent_ms, recording.right_sent_ms) == (None, None)
     assert recording.bridged_ms == 3836
+
+
+MOMENT = "hangups/in_the_moment_of_the_answer"
+MOMENT_STORY = """
+inbound 12345: answered by caller, answered 0.05, ended 0.06, queue 12345, 8001 8001
+  waited 0.03–0.05 connected
+  rang 8001 0.04–0.04 answered (queue)
+  talked 8001 0.05–0.05 via queue, ended by caller
+  recorded 0 ms
+"""
+NEVER_TOLD = '""hangupsource"":""""'
+
+
+def test_who_hangs_up_in_the_moment_of_the_answer_has_hung_up_himself() -> None:
+    """The PBX names no source to the seat: the two were not whole in their bridge yet."""
+    data = journal(MOMENT)
+    assert NEVER_TOLD in data.decode()
+    assert tell(ledger_of(data)) == MOMENT_STORY.strip().splitlines()
+
+
+def test_a_seat_that_the_pbx_gave_up_is_not_ended_by_the_caller() -> None:
+    """The same without a source, but the seat left first: its phone has died."""
+    rows = journal(MOMENT).decode().splitlines(keepends=True)
+    first, second = [at for at, row in enumerate(rows) if "BRIDGE_EXIT" in row]
+    times = [rows[at].split('"')[3] for at in (first, second)]
+    rows[first], rows[second] = (
+        rows[second].replace(times[1], times[0]),
+        rows[first].replace(times[0], times[1]),
+    )
+    (call, _waited, _rang, talked, _recorded) = tell(ledger_of("".join(rows).encode()))
+    assert "answered by system" in call
+    assert talked.endswith("ended by system")
