@@ -22,6 +22,7 @@ from callcenter.telephony.calls import endpoints as calls_api
 from callcenter.telephony.calls.ingest import JournalReader
 from callcenter.telephony.calls.listener import Audience
 from callcenter.telephony.calls.service import CallService
+from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.domain.media import MediaNote
 from callcenter.telephony.domain.route_default import OpenHours
@@ -50,6 +51,7 @@ from callcenter.telephony.pbx.turns import Turns
 from callcenter.telephony.queues import endpoints as queues_api
 from callcenter.telephony.queues.service import QueueService
 from callcenter.telephony.recordings import endpoints as recordings_api
+from callcenter.telephony.recordings.quiet import QuietWatch
 from callcenter.telephony.recordings.retention import Retention
 from callcenter.telephony.recordings.service import MediaService
 from callcenter.telephony.recordings.sweeper import OrphanSweeper
@@ -168,6 +170,12 @@ def wire_telephony(platform: Platform) -> Telephony:
     retention = Retention(database, settings, note_media=note, publish=publish)
     sweeper = OrphanSweeper(database, settings)
 
+    def together(leg: Uniqueid) -> bool:
+        floor = live.floor
+        return floor is not None and bool(floor.others_in_bridge(leg))
+
+    quiet = QuietWatch(settings, together)
+
     def audio_came(changes: LedgerChanges) -> None:
         if changes.recordings or changes.voice_messages:
             worker.expect(*media.take_fresh())
@@ -210,6 +218,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         Task("media", worker.run),
         Task("retention", retention.run),
         Task("sweeper", sweeper.run),
+        Task("quiet", quiet.run),
         Task("room", RoomWatch(settings.room_state_file, link, live).run),
     )
     checks: dict[str, Check] = {

@@ -42,6 +42,15 @@ from callcenter.telephony.recordings.files import (
     source_below,
     sync_folder,
 )
+from callcenter.telephony.recordings.quiet import (
+    Silence,
+    beside,
+    noted,
+    settle,
+    settled,
+    silences,
+    with_silences,
+)
 from callcenter.telephony.recordings.samples import (
     BLOCK_SECONDS,
     Samples,
@@ -113,6 +122,13 @@ class Rules:
             side_tolerance_ms=self.side_tolerance_ms,
         )
 
+    def was_silent(self, job: Job, sides_ms: Sequence[int]) -> bool:
+        """Whether what a recording is short of is time in which nobody sent anything: all that was
+        sent is there."""
+        sides = [Side(*both) for both in zip(job.sent_ms, sides_ms, strict=False)]
+        known = [side for side in sides if side.sent is not None and side.found is not None]
+        return len(known) == 2 and not any(side.lacks(0, self.tolerance_ms) for side in known)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -171,14 +187,22 @@ def finish(job: Job, rules: Rules, *, last_look: bool, stop: threading.Event) ->
         status = rules.judge(job, samples.duration_ms, sides)
         if not status.audible or (status is not MediaStatus.READY and not last_look):
             return Outcome(status, None)
+        silent: Sequence[Silence] = ()
+        length = samples.duration_ms
+        if status is MediaStatus.SHORT and rules.was_silent(job, sides):
+            missing = (job.expected_ms or 0) - length
+            silent = silences(noted(source), missing, samples.frames, samples.rate)
+            length, status = length + missing, MediaStatus.READY
+            if rules.keep_wav:
+                settle(source, missing)
         path = renamed(job.source_path, f".{rules.format.value}")
         target = below(job.folder, path)
-        made = _write(descriptor, samples, target, rules.format.value, stop, job.kind)
+        made = _write(descriptor, samples, target, rules.format.value, stop, job.kind, silent)
         finished = Finished(
             path=path,
             format=rules.format.value,
             channels=samples.channels,
-            duration_ms=samples.duration_ms,
+            duration_ms=length,
             left_ms=sides[0] if sides else None,
             right_ms=sides[1] if sides else None,
             bytes=made.bytes,
@@ -215,6 +239,7 @@ def clear(
             source = source_below(folder, kind, source_path)
             if status.audible or not _sound_in(source, kind):
                 source.unlink()
+                beside(source).unlink(missing_ok=True)
             else:
                 _log.warning("%s: sound came after it was judged %s; kept", source, status)
 
@@ -245,6 +270,7 @@ def _delete_all(
 ) -> None:
     for file in stored_files(kind, folder, source_path, path, wav_kept=wav_kept):
         file.unlink(missing_ok=True)
+        beside(file).unlink(missing_ok=True)
 
 
 def _keep_wav(kind: MediaKind, folder: Path, source_path: str, stop: threading.Event) -> None:
@@ -254,11 +280,17 @@ def _keep_wav(kind: MediaKind, folder: Path, source_path: str, stop: threading.E
     descriptor = open_file(source)
     try:
         samples = find_samples(descriptor, kind)
-        _write(descriptor, samples, target, "wav", stop, kind)
+        silent = (
+            silences(noted(source), missing, samples.frames, samples.rate)
+            if (missing := settled(source))
+            else ()
+        )
+        _write(descriptor, samples, target, "wav", stop, kind, silent)
     finally:
         os.close(descriptor)
     if target != source:
         source.unlink()
+        beside(source).unlink(missing_ok=True)
 
 
 def _sound_in(source: Path, kind: MediaKind) -> bool:
@@ -321,12 +353,13 @@ def _write(
     coding: str,
     stop: threading.Event,
     kind: MediaKind,
+    silent: Sequence[Silence] = (),
 ) -> _Written:
     """Write the sound to `target`: another name first, synced, hashed, then renamed."""
     part = target.with_name(f".{target.name}.part")
     try:
         with part.open("wb") as file:
-            _encode(descriptor, samples, file, coding, stop)
+            _encode(descriptor, samples, file, coding, stop, silent)
             file.flush()
             os.fsync(file.fileno())
         with part.open("rb") as file:
@@ -345,7 +378,12 @@ def _write(
 
 
 def _encode(
-    descriptor: int, samples: Samples, file: BinaryIO, coding: str, stop: threading.Event
+    descriptor: int,
+    samples: Samples,
+    file: BinaryIO,
+    coding: str,
+    stop: threading.Event,
+    silent: Sequence[Silence] = (),
 ) -> None:
     container, subtype = _CODINGS[coding]
     sink = _Sink(file)
@@ -358,7 +396,8 @@ def _encode(
             format=container,
             subtype=subtype,
         ) as out:
-            for block in blocks(descriptor, samples):
+            sound = blocks(descriptor, samples)
+            for block in with_silences(sound, silent, samples.channels):
                 if stop.is_set():
                     raise Stopped
                 out.write(_native(block))
