@@ -46,7 +46,7 @@ from callcenter.workforce.shifts import request_endpoints, rota_endpoints
 from callcenter.workforce.shifts.attendance import AttendanceService
 from callcenter.workforce.shifts.changes import RotaChanges
 from callcenter.workforce.shifts.feed import FeedService
-from callcenter.workforce.shifts.neighbours import AgentPresence, MembersByShift
+from callcenter.workforce.shifts.neighbours import AgentPresence, MembersByShift, UsersOnTheRota
 from callcenter.workforce.shifts.patterns import PatternService
 from callcenter.workforce.shifts.requests import RequestService
 from callcenter.workforce.shifts.rota_sheet import RotaImport
@@ -163,7 +163,7 @@ def _shifts(
     opening = OpeningService(database, settings.time_zone)
     workdays = WorkdayService(database, settings.time_zone)
     telephony.hours.fill(opening.hours)
-    shifts = ShiftService(database, settings, opening, people.users)
+    shifts = ShiftService(database, settings, opening, UsersOnTheRota(people.users))
     watch = ShiftWatch(settings, shifts, platform.broadcast.publish)
     watch.on_change(telephony.reconciler.request)
     members = agents.service.memberships

@@ -115,6 +115,11 @@ class UserService:
         async with self._database.reading() as session:
             return {row.id: row.name for row in await repository.by_ids(session, ids)}
 
+    async def infos(self, ids: Collection[int]) -> Sequence[UserInfo]:
+        """The users of `ids`; one who does not exist is left out."""
+        async with self._database.reading() as session:
+            return [info(row) for row in await repository.by_ids(session, ids)]
+
     # -- making and changing ---------------------------------------------------------------
 
     async def ensure_first_admin(self, secrets: Secrets) -> bool:

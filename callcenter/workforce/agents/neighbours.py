@@ -28,7 +28,7 @@ class UsersAsAgents:
         after: str | None = None
         while True:
             page = await self._users.page(after=after, limit=USERS_AT_ONCE)
-            found += [_person(user) for user in page if _may(user)]
+            found += [_person(user) for user in page if may_sit(user)]
             if len(page) < USERS_AT_ONCE:
                 return sorted(found, key=lambda person: (person.name, person.user_id))
             after = page[-1].login
@@ -39,10 +39,11 @@ class UsersAsAgents:
             user = await self._users.get(user_id)
         except NotFound:
             return None
-        return _person(user) if _may(user) else None
+        return _person(user) if may_sit(user) else None
 
 
-def _may(user: UserInfo) -> bool:
+def may_sit(user: UserInfo) -> bool:
+    """Whether the user is an agent now."""
     return user.enabled and Permission.AGENT_OWN in permissions_of(user.roles)
 
 

@@ -32,6 +32,8 @@ class ConflictCode(StrEnum):
     """A shift on a day of approved leave; it does not count as cover."""
     UNKNOWN_PERSON = "unknown_person"
     """The rota names somebody who is not (or no longer) a user."""
+    MAY_NOT_WORK = "may_not_work"
+    """Of somebody who is disabled or has lost the role since; it does not count as cover."""
     NOT_COVERED = "not_covered"
     """The line is open and fewer seats are covered than it needs."""
 

@@ -77,7 +77,7 @@ class AttendanceService:
         now = self._clock()
         rota = await self._shifts.around(now)
         opening = await self._opening.now()
-        running = [a for a in rota.assignments if a.covers(now)]
+        running = [a for a in rota.able if a.covers(now)]
         seats = [a for a in running if a.kind.covers]
         standing = rota.standing
         at_work = on_shift(standing, now)

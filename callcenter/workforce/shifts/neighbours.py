@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
+from callcenter.people.users.service import UserService
 from callcenter.telephony.domain.seating import DesiredMember
 from callcenter.workforce.agents.history import AgentHistory
+from callcenter.workforce.agents.neighbours import may_sit
 from callcenter.workforce.agents.service import AgentService
 from callcenter.workforce.domain.agents import AgentState
 from callcenter.workforce.domain.attendance import PresentSpan
+from callcenter.workforce.domain.shifts import ShiftKind
 from callcenter.workforce.shifts.service import ShiftService
 
 INTERVALS_MAX = 100_000
 """Of one agent in a month: a change of state every half-minute, day and night."""
+
+
+class UsersOnTheRota:
+    """`ports.People` over the users."""
+
+    def __init__(self, users: UserService) -> None:
+        self._users = users
+
+    async def names(self, user_ids: Collection[int]) -> Mapping[int, str]:
+        """See `People`."""
+        return await self._users.names(user_ids)
+
+    async def able(self, user_ids: Collection[int]) -> Mapping[int, Collection[ShiftKind]]:
+        """See `People`."""
+        return {
+            user.id: frozenset(ShiftKind) if may_sit(user) else frozenset({ShiftKind.DUTY})
+            for user in await self._users.infos(user_ids)
+            if user.enabled
+        }
 
 
 class AgentPresence:

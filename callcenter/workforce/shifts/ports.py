@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from callcenter.workforce.domain.attendance import PresentSpan
+from callcenter.workforce.domain.shifts import ShiftKind
 
 
 class People(Protocol):
@@ -14,6 +15,11 @@ class People(Protocol):
 
     async def names(self, user_ids: Collection[int]) -> Mapping[int, str]:
         """Names for people; users who are not (or no longer) there are left out."""
+        ...
+
+    async def able(self, user_ids: Collection[int]) -> Mapping[int, Collection[ShiftKind]]:
+        """What those of `user_ids` may do at this moment who may do something: a disabled user
+        nothing, and a seat is for whoever may sit at one."""
         ...
 
 

@@ -11,7 +11,7 @@ Conflicts are found and named, not forbidden; see `domain.rest_rules`. What chan
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -80,11 +80,19 @@ class Rota:
     assignments: Sequence[Assignment]
     """By their begin on each day."""
     leave: LeaveDays
+    unable: frozenset[int] = frozenset()
+    """Entries that have not ended, of people who may not work in them (any more): disabled, gone,
+    or without the role."""
+
+    @property
+    def able(self) -> list[Assignment]:
+        """Those of people who may work in them."""
+        return [one for one in self.assignments if one.entry_id not in self.unable]
 
     @property
     def standing(self) -> list[Assignment]:
-        """Those that do not fall on leave."""
-        return split_leave(self.assignments, self.leave)[0]
+        """Those that count: not on leave, and of people who may work in them."""
+        return split_leave(self.able, self.leave)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +168,8 @@ class ShiftService:
     async def rota(self, first: date, last: date) -> Rota:
         """Everybody's shifts that begin on the days ``first … last``."""
         async with self._database.reading() as session:
-            return await self._rota(session, first, last)
+            found = await self._rota(session, first, last)
+        return await self._asked(found)
 
     async def cover(self, starts: datetime, ends: datetime) -> Sequence[Cover]:
         """How many seats are covered, from `starts` to `ends` without holes."""
@@ -204,7 +213,7 @@ class ShiftService:
         wide = await self.rota(first - margin, last + margin)
         found = [
             conflict
-            for conflict in people_conflicts(wide.assignments, wide.leave, self.rules)
+            for conflict in people_conflicts(wide.able, wide.leave, self.rules)
             if self._touches(conflict, first, last)
         ]
         inside = [a for a in wide.assignments if first <= a.day <= last]
@@ -214,19 +223,29 @@ class ShiftService:
             for a in inside
             if a.user_id not in names
         ]
+        found += [
+            RotaConflict(ConflictCode.MAY_NOT_WORK, a.starts, a.ends, a.user_id, (a.entry_id,))
+            for a in inside
+            if a.entry_id in wide.unable and a.user_id in names
+        ]
         spans = await self._opening.open_moments(first, last)
-        found += cover_conflicts(wide.assignments, wide.leave, spans, self.rules)
+        found += cover_conflicts(wide.able, wide.leave, spans, self.rules)
         return sorted(found, key=lambda c: (c.starts, c.code.value, c.user_id or 0))
 
     async def conflicts_of(self, user_id: int, day: date) -> Sequence[RotaConflict]:
         """What is wrong with one person's shifts around `day`."""
         margin = timedelta(days=self.rules.days_in_a_row + 1)
         async with self._database.reading() as session:
-            rota = await self._rota(session, day - margin, day + margin, users=(user_id,))
+            found = await self._rota(session, day - margin, day + margin, users=(user_id,))
+        rota = await self._asked(found)
         return [
             conflict
-            for conflict in people_conflicts(rota.assignments, rota.leave, self.rules)
+            for conflict in people_conflicts(rota.able, rota.leave, self.rules)
             if self._touches(conflict, day, day)
+        ] + [
+            RotaConflict(ConflictCode.MAY_NOT_WORK, a.starts, a.ends, a.user_id, (a.entry_id,))
+            for a in rota.assignments
+            if a.day == day and a.entry_id in rota.unable
         ]
 
     # -- helpers ------------------------------------------------------------------------------
@@ -244,6 +263,15 @@ class ShiftService:
             session, first, last, states=(RequestState.APPROVED,)
         )
         return Rota([assignment(row, self._zone) for row in rows], leave_days(leave, first, last))
+
+    async def _asked(self, rota: Rota) -> Rota:
+        """`rota` with those who may not work in it. Asked at each reading, for it was right when it
+        was planned; what is past stays as it was."""
+        now = self._clock()
+        ahead = [one for one in rota.assignments if one.ends > now]
+        able = await self._people.able({one.user_id for one in ahead})
+        unable = (one.entry_id for one in ahead if one.kind not in able.get(one.user_id, ()))
+        return replace(rota, unable=frozenset(unable))
 
     async def _infos(self, session: AsyncSession, rows: Sequence[RotaEntry]) -> Sequence[EntryInfo]:
         if not rows:

@@ -21,6 +21,7 @@ from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.http.api import install_error_handlers
 from callcenter.platform.http.given import shelf_of
 from callcenter.workforce.domain.attendance import PresentSpan
+from callcenter.workforce.domain.shifts import ShiftKind
 from callcenter.workforce.opening import endpoints as opening_endpoints
 from callcenter.workforce.opening import holiday_endpoints
 from callcenter.workforce.opening.service import OpeningService
@@ -60,6 +61,15 @@ class Staff:
 
     def __init__(self) -> None:
         self.known = dict(NAMES)
+        self.lost: dict[int, Collection[ShiftKind]] = {}
+        """What somebody may not do any more."""
+
+    async def able(self, user_ids: Collection[int]) -> Mapping[int, Collection[ShiftKind]]:
+        return {
+            one: frozenset(ShiftKind).difference(self.lost.get(one, ()))
+            for one in user_ids
+            if one in self.known
+        }
 
     async def names(self, user_ids: Collection[int]) -> Mapping[int, str]:
         return {one: self.known[one] for one in user_ids if one in self.known}
