@@ -33,6 +33,7 @@ class People:
 
     users: UserService
     rights: RightsNow
+    sessions: SessionService
     trail: Trail
     tasks: Sequence[Task]
 
@@ -58,6 +59,7 @@ def wire_people(platform: Platform) -> People:
     return People(
         users,
         RightsNow(users, tokens),
+        sessions,
         trail,
         (Task("open-answers", answers.run), Task("trail-heads", heads.run)),
     )

@@ -117,6 +117,18 @@ _ORDERED = (
 """Settings of which the first is not above the second, and why."""
 
 
+class AgentSessionEnd(StrEnum):
+    """What becomes of an agent whose last session is over: logged out, a new password, disabled, or
+    idle for too long."""
+
+    LOG_OUT = "log_out"
+    """He is off the seat once he is in no call, and is offered none until then."""
+    BREAK = "break"
+    """He keeps the seat, on a break, until he logs in again and is ready."""
+    KEEP = "keep"
+    """Nothing: for houses whose agents work by their phones alone, with programs in between."""
+
+
 class Settings(BaseSettings):
     """The whole configuration of one instance."""
 
@@ -501,6 +513,10 @@ class Settings(BaseSettings):
         ge=1,
         le=3650,
         description="How long a new API token is valid: what nobody renews, nobody uses.",
+    )
+    agent_session_end: AgentSessionEnd = Field(
+        AgentSessionEnd.LOG_OUT,
+        description="Of an agent with nobody behind him: callers would ring at an empty seat.",
     )
     session_idle_minutes: int = Field(
         60, ge=5, le=1440, description="A screen asks every few seconds; this one is left."

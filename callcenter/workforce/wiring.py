@@ -19,6 +19,7 @@ from callcenter.telephony.seats.ports import Sitting as SeatHolders
 from callcenter.telephony.wiring import Telephony
 from callcenter.workforce.agents import endpoints as agents_api
 from callcenter.workforce.agents import reason_endpoints
+from callcenter.workforce.agents.behind import SomebodyBehind
 from callcenter.workforce.agents.break_reasons import BreakReasons
 from callcenter.workforce.agents.history import AgentHistory
 from callcenter.workforce.agents.neighbours import QueueCodes, UsersAsAgents
@@ -152,7 +153,14 @@ def _agents(platform: Platform, people: People, telephony: Telephony) -> tuple[_
     telephony.sitting.fill(sitting)
     platform.shelf.put(agents, history, BreakReasons(database))
     platform.shelf.put_as(SeatHolders, sitting)
-    tasks = (Task("agents", agents.run), Task("agent-link", partial(link.run, agents)))
+    behind = SomebodyBehind(agents, people.sessions, settings.agent_session_end)
+    people.sessions.on_end(behind.changed)
+    agents.on_change(behind.changed)
+    tasks = (
+        Task("agents", agents.run),
+        Task("agent-link", partial(link.run, agents)),
+        Task("agent-sessions", behind.run),
+    )
     return _Agents(agents, history, tasks), sitting
 
 

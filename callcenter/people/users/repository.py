@@ -85,6 +85,18 @@ async def touch_session(session: AsyncSession, session_id: int, now: datetime) -
     )
 
 
+async def latest_sessions(
+    session: AsyncSession, user_ids: Collection[int]
+) -> Sequence[tuple[UserSession, User]]:
+    """The sessions of these users, and whose they are."""
+    statement = (
+        select(UserSession, User)
+        .join(User, User.id == UserSession.user_id)
+        .where(UserSession.user_id.in_(user_ids))
+    )
+    return [(row, user) for row, user in await session.execute(statement)]
+
+
 async def end_sessions(session: AsyncSession, user_id: int, *, but_not: int | None = None) -> int:
     """Remove the sessions of the user; how many there were."""
     statement = delete(UserSession).where(UserSession.user_id == user_id)

@@ -271,6 +271,16 @@ class SessionService:
             by_hash[row.sha256]: _actor(user) for row, user in pairs if self._valid(row, user, now)
         }
 
+    async def behind(self, user_ids: Collection[int]) -> frozenset[int]:
+        """Those of `user_ids` who have a session that is valid now: somebody who can act for them.
+        From the database; keeps no session alive."""
+        if not user_ids:
+            return frozenset()
+        async with self._database.reading() as session:
+            pairs = await repository.latest_sessions(session, user_ids)
+        now = self._clock()
+        return frozenset(row.user_id for row, user in pairs if self._valid(row, user, now))
+
     def _valid(self, row: UserSession, user: User, now: datetime) -> bool:
         return user.enabled and now < row.expires_at and now - row.seen_at < self._idle
 

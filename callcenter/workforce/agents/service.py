@@ -39,11 +39,13 @@ from callcenter.workforce.agents.facts import fact_of, facts_in
 from callcenter.workforce.agents.ports import OneQueue, PbxSeats, People, Person, Queues
 from callcenter.workforce.agents.roll import Roll
 from callcenter.workforce.domain.agents import (
+    NOT_AN_AGENT,
     Agent,
     Command,
     LogIn,
     LogOut,
     Refusal,
+    TakeBreak,
     Tick,
     apply,
     refusal,
@@ -91,6 +93,8 @@ class AgentService:
         self._facts_came = False
         """The last batch of the ledger had facts of ours."""
         self._changed_users: set[int] = set()
+        self._leaving: set[int] = set()
+        """Who is no agent any more, and talks still."""
         self._check_seats = True
         """A seat may have been disabled or removed; at the beginning, while we were not there."""
         self._roll = Roll(
@@ -145,6 +149,7 @@ class AgentService:
 
     async def take_due(self) -> None:
         """Take every fact that waits, and whatever is due by itself."""
+        self._changed_users |= self._leaving
         while self._changed_users:
             await self._check_person(next(iter(self._changed_users)))
         while await self._take_facts() == FACTS_AT_ONCE:
@@ -162,9 +167,12 @@ class AgentService:
 
     async def _check_person(self, user_id: int) -> None:
         self._changed_users.discard(user_id)  # First: he may be changed again meanwhile.
+        self._leaving.discard(user_id)
         try:
-            if user_id in self._roll.agents and await self._people.agent(user_id) is None:
-                await self.log_out(user_id, forced=True, actor=SYSTEM)
+            if user_id not in self._roll.agents or await self._people.agent(user_id) is not None:
+                return
+            if not await self.leave_after_call(user_id, NOT_AN_AGENT):
+                self._leaving.add(user_id)  # The end of his call wakes us.
         except SQLAlchemyError:
             self._changed_users.add(user_id)
             raise
@@ -320,6 +328,27 @@ class AgentService:
             self._refuse(user_id, command)
             await self._roll.take([(user_id, command)], by=actor)
         _log.info("agent %d logged out by=%s", user_id, actor)
+
+    async def leave_after_call(self, user_id: int, reason: str, *, stay: bool = False) -> bool:
+        """Have somebody off his seat as soon as he is in no call, and offered none until then;
+        whether he is off it. With `stay` he keeps the seat and is on a break instead."""
+        await self.load()
+        async with self._roll.turn:
+            agent = self._roll.agents.get(user_id)
+            if agent is None or agent.seat is None:
+                return True
+            if agent.activity is Activity.IDLE and not stay:
+                await self._roll.take([(user_id, LogOut(forced=True, reason=reason))], by=SYSTEM)
+            elif agent.on_break is None:
+                await self._roll.take([(user_id, TakeBreak(reason))], by=SYSTEM)
+            else:
+                return False
+        _log.info("agent %d is taken off: %s", user_id, reason)
+        return agent.activity is Activity.IDLE and not stay
+
+    def seated_users(self) -> Collection[int]:
+        """Who is logged in to a seat."""
+        return set(self._roll.by_seat.values())
 
     def _refuse(self, user_id: int, command: Command) -> None:
         agent = self._roll.agents.get(user_id) or Agent(since=self._clock())
