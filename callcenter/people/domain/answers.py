@@ -7,11 +7,14 @@ alone.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any
+from xml.sax.saxutils import escape, unescape
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from callcenter.people.domain.masking import MACHINE_FIELDS, map_citizen_fields, mask_field
 from callcenter.platform.domain.numbers_in_text import STAR, find_numbers, mask_numbers
@@ -24,6 +27,7 @@ _CASE = re.compile(r"[0-9]{8}-[0-9]{5,11}")
 _CALL = re.compile(r"[a-z0-9_]{1,16}:[A-Za-z0-9_-]{0,40}[0-9]{1,15}\.[0-9]{1,15}")
 _PART = re.compile(rf"({_CALL.pattern})/([a-z]+)[0-9]+")
 _PARTS = {"rec": "recording", "vm": "voice_message"}
+_CELL = re.compile(r"(<t(?: [^>]*)?>)([^<]*)(</t>)")
 _FREE = re.compile(
     r"^(?:SUMMARY|DESCRIPTION|LOCATION|COMMENT|CONTACT|X-WR-[A-Z]+)[;:].*(?:\r?\n[ \t].*)*",
     re.MULTILINE,
@@ -39,6 +43,7 @@ class Form(Enum):
     TEXT = "text/plain"
     CALENDAR = "text/calendar"
     EVENTS = "text/event-stream"
+    EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def form_of(content_type: str) -> Form | None:
@@ -49,6 +54,8 @@ def form_of(content_type: str) -> Form | None:
 
 def masked_answer(body: bytes, form: Form) -> bytes:
     """`body` without a whole number."""
+    if form is Form.EXCEL:
+        return _masked_book(body)
     text = _text(body)
     match form:
         case Form.JSON:
@@ -66,6 +73,8 @@ def masked_answer(body: bytes, form: Form) -> bytes:
 def numbers_shown(body: bytes, form: Form, area: str) -> Shown:
     """The whole numbers in `body`; `area` is what things with a plain number for an id are called
     there (``callback``)."""
+    if form is Form.EXCEL:
+        return frozenset(("", one) for cell in _cells(body) for one in _whole(cell))
     text = _text(body)
     if form is Form.JSON:
         return frozenset(_in_json(text, area))
@@ -82,6 +91,31 @@ def _text(body: bytes) -> str:
         return body.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:  # what somebody sends; an answer of ours is always in UTF-8
         return body.decode("utf-8", "replace")
+
+
+def _masked_book(body: bytes) -> bytes:
+    """A workbook is a zip of XML; what somebody wrote stands in its elements ``t``, whichever part
+    has them (ECMA-376, part 1, 18.4.12)."""
+    out = io.BytesIO()
+    with ZipFile(io.BytesIO(body)) as book, ZipFile(out, "w", ZIP_DEFLATED) as made:
+        for part in book.infolist():
+            data = book.read(part)
+            if part.filename.endswith(".xml"):
+                data = _CELL.sub(_masked_cell, data.decode()).encode()
+            made.writestr(part, data)
+    return out.getvalue()
+
+
+def _masked_cell(found: re.Match[str]) -> str:
+    return f"{found[1]}{escape(mask_numbers(unescape(found[2])))}{found[3]}"
+
+
+def _cells(body: bytes) -> Iterator[str]:
+    with ZipFile(io.BytesIO(body)) as book:
+        for part in book.infolist():
+            if part.filename.endswith(".xml"):
+                for found in _CELL.finditer(book.read(part).decode()):
+                    yield unescape(found[2])
 
 
 def _event_line(line: str, change: Callable[[str], str]) -> str:

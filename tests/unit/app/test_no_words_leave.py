@@ -5,6 +5,7 @@ shown to the others is noted, whatever the answer's form.
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import re
@@ -12,6 +13,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import Table, insert, select, update
 
 from callcenter.casework.cases.models import CaseEvent
@@ -21,6 +23,8 @@ from callcenter.people.trail.repository import TrailFilter
 from callcenter.people.trail.service import Noted, Trail
 from callcenter.platform.db.base import Base
 from callcenter.platform.db.engine import Database
+from callcenter.platform.domain.numbers_in_text import mask_numbers
+from callcenter.platform.sheets.writing import SheetFormat, write_sheet
 from tests.unit.app.test_no_number_leaves import CASE, INBOUND, MASKING, NOON, Hotline, hotline
 from tests.unit.platform.domain.test_numbers_in_text import digits_of
 
@@ -281,3 +285,30 @@ def test_a_stream_and_a_file_are_read_as_lists_are() -> None:
     assert masked_answer(rows, Form.CSV).decode() == (
         "2026-11-24,8001,早班,139-****-5678\n2026-11-25,8002,,139****5678\n"
     )
+
+
+@pytest.mark.parametrize("said", ["139-1234-5678", "１３９１２３４５６７８", "a & <b> 13912345678"])
+def test_a_workbook_is_read_as_well(said: str) -> None:
+    columns, row = ["extension", "name"], ["8001", said]
+    body = write_sheet(columns, [row], SheetFormat.XLSX)
+    assert {one for _of, one in numbers_shown(body, Form.EXCEL, "")} == {SAID}
+    masked = masked_answer(body, Form.EXCEL)
+    assert numbers_shown(masked, Form.EXCEL, "") == frozenset()
+    page = load_workbook(io.BytesIO(masked)).active
+    assert page is not None
+    assert [cell.value for cell in page[2]] == ["8001", mask_numbers(said)]
+
+
+async def test_an_export_is_masked_in_every_form_of_file(talkative: Hotline) -> None:
+    analyst = await talkative.running.machine(Role.ANALYST)
+    for url in ("/api/seats/export", "/api/rota/export"):
+        query = {"format": "xlsx", "from": "2026-11-24", "to": "2026-11-25"}
+        if url.startswith("/api/seats"):
+            query = {"format": "xlsx"}
+        answer = await analyst.get(url, params=query)
+        if answer.status_code == 403:
+            continue
+        assert answer.status_code == 200, (url, answer.text)
+        if "spreadsheetml" in answer.headers["content-type"]:
+            assert numbers_shown(answer.content, Form.EXCEL, "") == frozenset()
+            assert load_workbook(io.BytesIO(answer.content)).active is not None
