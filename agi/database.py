@@ -24,6 +24,8 @@ from sqlalchemy import Connection, create_engine, event
 
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.db.faults import tell_faults
+from callcenter.platform.db.sqlite import leave_replaced_file
 from callcenter.platform.db.url import POSTGRESQL, parse_url
 
 T = TypeVar("T")
@@ -36,7 +38,7 @@ class ThreadDatabase(Database):
     """SQLite, for reading."""
 
     def __init__(self, url: str, patience_ms: int) -> None:
-        super().__init__(url)
+        super().__init__(url, exists=True)
         parsed = parse_url(url)
         # mode=rw: a database that is not there is an error, not an empty file in its place.
         self._reader = create_engine(
@@ -50,9 +52,11 @@ class ThreadDatabase(Database):
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
         event.listen(self._reader, "connect", _only_read)
         event.listen(self._reader, "begin", _begin)
+        leave_replaced_file(self._reader, parsed)
+        tell_faults(self._reader, parsed)
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """What `work` reads, in a thread of its own; `OperationalError` when it is locked."""
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        """What `work` reads, in a thread of its own."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._run, work)
 

@@ -25,7 +25,7 @@ class Casework:
 def wire_casework(platform: Platform, telephony: Telephony, workforce: Workforce) -> Casework:
     """The cases follow the ledger first: what others tell of a call may name its case."""
     cases = CaseService(platform.database, platform.settings, media=telephony.media)
-    telephony.audience.join(cases, first=True)
+    telephony.audience.join("cases", cases, first=True)
     telephony.note_media.fill(cases.note_media)
     workforce.cases.fill(cases)
     telephony.confidential.fill(cases)

@@ -196,7 +196,7 @@ async def _first_rows(
     settings: Settings, secrets: Secrets
 ) -> tuple[Sequence[DesiredSeat], PbxQueues, bool]:
     had_token = settings.token_file.exists()
-    database = Database(settings.db_url)
+    database = Database.of(settings)
     try:
         keys = import_module("callcenter.people.trail.keys")
         await keys.ensure_key(database, settings.trail_key_path)

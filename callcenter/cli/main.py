@@ -47,6 +47,9 @@ app.add_typer(user_app, name="user")
 trail_app = typer.Typer(help="The audit trail: who read or changed what.", no_args_is_help=True)
 app.add_typer(trail_app, name="trail")
 
+outbox_app = typer.Typer(help="What follows from the ledger, and failed.", no_args_is_help=True)
+app.add_typer(outbox_app, name="outbox")
+
 Json = Annotated[bool, typer.Option("--json", help="For programs instead of people.")]
 
 
@@ -273,6 +276,36 @@ def journal_status(as_json: Json = False) -> None:
     show(with_database(settings, work), as_json)
 
 
+@outbox_app.command("list")
+def outbox_list(as_json: Json = False) -> None:
+    """What failed to follow from the ledger, and why; exit code 1 if there is any."""
+    found = with_database(load_settings(), import_module("callcenter.platform.db.outbox").untaken)
+    if as_json:
+        show_json(found)
+    else:
+        for one in found:
+            state = "parked" if one.parked_at else "waits"
+            say(
+                f"{one.id} {one.topic} {one.key} {one.consumer} {state} attempts={one.attempts}"
+                f" since={one.created_at:%Y-%m-%dT%H:%M:%SZ} {one.problem}"
+            )
+        say(f"{len(found)} entries")
+    if found:
+        raise typer.Exit(EXIT_UNWELL)
+
+
+@outbox_app.command("retry")
+def outbox_retry(
+    entry: Annotated[int | None, typer.Argument(help="One of them; all that are parked.")] = None,
+) -> None:
+    """Have what was parked tried again, with all its attempts."""
+
+    async def work(database: Database) -> Any:
+        return await import_module("callcenter.platform.db.outbox").retry(database, entry)
+
+    say(f"{with_database(load_settings(), work)} entries are tried again")
+
+
 @app.command()
 def rebuild() -> None:
     """Derive the whole ledger again from the kept journal files."""
@@ -323,7 +356,7 @@ def with_database(settings: Settings, work: Any) -> Any:
         )
 
     async def inside() -> Any:
-        database = Database(settings.db_url)
+        database = Database.of(settings)
         import_module("callcenter.people.trail.keys").use_key(database, settings.trail_key_path)
         try:
             return await work(database)

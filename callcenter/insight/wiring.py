@@ -14,6 +14,7 @@ from callcenter.insight.health.metrics import (
     journal_source,
     link_source,
     media_source,
+    outbox_source,
     seats_source,
     strangers_source,
     tasks_source,
@@ -45,12 +46,13 @@ def wire_insight(
     strangers = platform.shelf.take(Strangers)
     own = {"strangers": partial(strangers_health, strangers)}
     health = HealthService({**platform.checks, **telephony.checks, **workforce.checks, **own})
-    telephony.audience.join(metrics)
+    telephony.audience.after_commit(metrics.calls_changed)
     for source in (
         link_source(telephony.link),
         floor_source(telephony.live),
         seats_source(telephony.reconciler),
         journal_source(telephony.reader),
+        outbox_source(telephony.outbox),
         media_source(telephony.media, telephony.worker),
         disk_source(settings),
         agi_source(settings),

@@ -455,6 +455,35 @@ class Settings(BaseSettings):
 
     # -- API --------------------------------------------------------------------------------
     database_url: str = Field("", description="Empty: SQLite in the home.")
+    outbox_attempts: int = Field(
+        8,
+        ge=1,
+        le=100,
+        description="What follows from a call and fails is tried so often, with pauses that double"
+        " from 2 s: four minutes, in which a passing trouble is over. Then it is parked.",
+    )
+    database_connections: int = Field(
+        20,
+        ge=1,
+        le=500,
+        description="Of a process, for requests and tasks: a step takes a millisecond or two, so 20"
+        " carry thousands a second, and two processes stay far below a PostgreSQL server's usual"
+        " 100. Journal reader and health have one each beside them.",
+    )
+    database_lock_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=60,
+        description="For the other writer, in this process or another: no step of ours takes a"
+        " second, so who is kept waiting longer is told so, while the browser still waits.",
+    )
+    database_wait_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=60,
+        description="For a connection, as long as for the other writer; then `database_unavailable`"
+        " (503), while the browser still waits.",
+    )
     page_size_max: int = Field(200, ge=10, le=1000)
     request_max_bytes: int = Field(1_048_576, ge=1024, description="A case is text: 1 MiB.")
     http_head_seconds: float = Field(

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import head_revision, present_revision
+from callcenter.platform.db.probe import write_probe
 from callcenter.platform.db.unavailable import DatabaseUnavailable
 from callcenter.platform.supervised import Supervised
 
@@ -66,22 +67,24 @@ Check = Callable[[], Awaitable[PartHealth]]
 """Asks one part how it does."""
 
 
-async def database_health(database: Database) -> PartHealth:
-    """Whether the database answers and has the schema that this code needs."""
+async def database_health(probe: Database) -> PartHealth:
+    """Whether the database (a `probe_of` it) has the schema that this code needs, and can be
+    written: it writes a row, for a database that is locked, full or read-only reads well."""
     try:
-        present = await database.read(present_revision)
+        present = await probe.read(present_revision)
+        needed = await asyncio.to_thread(_needed_revision)
+        if present != needed:
+            return down(
+                "database",
+                f"schema is {present or 'empty'}, {needed} is needed; run `callcenter setup`",
+            )
+        await write_probe(probe)
     except DatabaseUnavailable as error:
         return down("database", error.message)
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error)
-        return down("database", f"cannot be read ({reason}); see that it is there and run setup")
-    needed = await asyncio.to_thread(_needed_revision)
-    if present != needed:
-        return down(
-            "database",
-            f"schema is {present or 'empty'}, {needed} is needed; run `callcenter setup`",
-        )
-    return well("database", f"answers, schema {present}")
+        return down("database", f"cannot be used ({reason}); see that it is there and run setup")
+    return well("database", f"can be read and written, schema {present}")
 
 
 async def tasks_health(tasks: Supervised) -> PartHealth:

@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from callcenter.platform.broadcast import Broadcast
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.db.probe import probe_of
 from callcenter.platform.health import Check, database_health, tasks_health
 from callcenter.platform.http.given import Shelf
 from callcenter.platform.room.health import disk_health
@@ -57,7 +58,7 @@ class Platform:
     def checks(self) -> Mapping[str, Check]:
         """Of what all stand on."""
         return {
-            "database": partial(database_health, self.database),
+            "database": partial(database_health, probe_of(self.database)),
             "disk": partial(disk_health, self.settings),
             "limits": partial(limits_health, self.settings),
             "tasks": partial(tasks_health, self.supervised),
@@ -68,7 +69,7 @@ def wire_platform(
     settings: Settings, secrets: Secrets, shelf: Shelf, stack: AsyncExitStack
 ) -> Platform:
     """The database, the broadcast, and room for what the contexts bring."""
-    platform = Platform(settings, secrets, Database(settings.db_url), Broadcast(), shelf, stack)
+    platform = Platform(settings, secrets, Database.of(settings), Broadcast(), shelf, stack)
     stack.push_async_callback(platform.database.close)
     shelf.put(settings, platform.database, platform.broadcast)
     return platform

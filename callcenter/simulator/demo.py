@@ -113,7 +113,7 @@ def _phone_host(settings: Settings) -> str:
 
 async def _take_seats(stack: AsyncExitStack, settings: Settings) -> list[Phone]:
     """Register up to `SEATS_WANTED` seats that no phone is registered for."""
-    database = Database(settings.db_url)
+    database = Database.of(settings)
     try:
         known: Sequence[DesiredSeat] = await SeatService(database, settings).desired()
     finally:

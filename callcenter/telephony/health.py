@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agi.client import AgiUnanswered, probe_agi
 from callcenter.platform.config import Settings
+from callcenter.platform.db.outbox import Outbox
 from callcenter.platform.health import PartHealth, degraded, down, well
 from callcenter.telephony.calls.ingest import JournalReader
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkState
@@ -37,6 +38,23 @@ async def journal_health(reader: JournalReader) -> PartHealth:
     if not state.caught_up:
         return degraded("journal", f"{state.behind_bytes} bytes behind, catching up")
     return well("journal", f"read to its end, {state.open_calls} calls open")
+
+
+async def outbox_health(outbox: Outbox) -> PartHealth:
+    """Whether all that follows from the ledger could be done. Calls and cases go on without it."""
+    state = outbox.state
+    who = ", ".join(sorted(state.names))
+    if state.parked:
+        return degraded(
+            "outbox",
+            f"{state.parked} entries of {who} were given up ({state.problem}): see"
+            " `callcenter outbox list`, then `callcenter outbox retry`",
+        )
+    if state.waiting:
+        return degraded(
+            "outbox", f"{state.waiting} entries of {who} are tried again ({state.problem})"
+        )
+    return well("outbox", f"{state.taken} entries taken, none waits")
 
 
 async def seats_health(reconciler: Reconciler) -> PartHealth:

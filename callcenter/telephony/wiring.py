@@ -13,14 +13,15 @@ from callcenter.people.access.actor import Actor
 from callcenter.people.voices import SecretCalls, Voices
 from callcenter.platform.broadcast import Change
 from callcenter.platform.clock import utc_now
+from callcenter.platform.db.outbox import Outbox
 from callcenter.platform.health import Check
 from callcenter.platform.port import Port
 from callcenter.platform.wiring import Platform, Routers, Task
 from callcenter.telephony.blocklist import endpoints as blocklist_api
 from callcenter.telephony.blocklist.service import BlocklistService
 from callcenter.telephony.calls import endpoints as calls_api
+from callcenter.telephony.calls.audience import Audience
 from callcenter.telephony.calls.ingest import JournalReader
-from callcenter.telephony.calls.listener import Audience
 from callcenter.telephony.calls.service import CallService
 from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.ledger import LedgerChanges
@@ -31,6 +32,7 @@ from callcenter.telephony.health import (
     agi_health,
     journal_health,
     link_health,
+    outbox_health,
     recordings_health,
     seats_health,
 )
@@ -98,6 +100,7 @@ class Telephony:
     reader: JournalReader
     reconciler: Reconciler
     audience: Audience
+    outbox: Outbox
     members: Port[Members]
     hours: Port[Hours]
     sitting: Port[Sitting]
@@ -178,14 +181,17 @@ def wire_telephony(platform: Platform) -> Telephony:
 
     def audio_came(changes: LedgerChanges) -> None:
         if changes.recordings or changes.voice_messages:
-            worker.expect(*media.take_fresh())
+            audio_taken()
 
-    audience = Audience()
-    audience.join(media)
+    def audio_taken() -> None:
+        worker.expect(*media.take_fresh())
+
+    own = database.apart()  # However many ask for connections, the record of calls goes on.
+    outbox = Outbox(own, attempts=settings.outbox_attempts, publish=publish)
+    audience = Audience(outbox)
+    audience.join("media", media, then=audio_taken)
     audience.after_commit(audio_came)
-    reader = JournalReader(
-        database, settings, audience.listeners, publish=publish, committed=audience.committed
-    )
+    reader = JournalReader(own, settings, audience=audience, publish=publish)
 
     async def must_hear(who: Actor, call_ids: Collection[str]) -> None:
         await Voices(confidential()).must_hear(who, call_ids)
@@ -206,6 +212,7 @@ def wire_telephony(platform: Platform) -> Telephony:
     shelf.put(link, live, calls, media, seats, queues, registrations, transfers, strangers)
     shelf.put(blocklist, VoiceMessageService(database, media))
     tasks = (
+        Task("outbox", outbox.run),
         Task("journal", reader.run),
         Task("ami-link", link.run),
         Task("seats", reconciler.run),
@@ -225,6 +232,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         "ami": partial(link_health, link),
         "seats": partial(seats_health, reconciler),
         "journal": partial(journal_health, reader),
+        "outbox": partial(outbox_health, outbox),
         "agi": partial(agi_health, settings),
         "recordings": partial(recordings_health, settings),
         "sip_guessing": strangers.health,
@@ -240,6 +248,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         reader=reader,
         reconciler=reconciler,
         audience=audience,
+        outbox=outbox,
         members=members,
         hours=hours,
         sitting=sitting,

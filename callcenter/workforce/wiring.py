@@ -111,7 +111,7 @@ def wire_workforce(platform: Platform, people: People, telephony: Telephony) -> 
         publish=platform.broadcast.publish,
     )
     platform.shelf.put(callbacks)
-    telephony.audience.join(callbacks)
+    telephony.audience.follow("callbacks", callbacks, wants=callbacks.wants)
     thresholds = QueueThresholds(telephony.queues)
     floor_view = _floor(platform, telephony, agents.service, callbacks, thresholds, cases)
     tasks = (
@@ -147,8 +147,7 @@ def _agents(platform: Platform, people: People, telephony: Telephony) -> tuple[_
     people.users.on_change(agents.user_changed)
     telephony.seats.on_change(agents.seats_changed)
 
-    telephony.audience.join(agents)
-    telephony.audience.after_commit(lambda _changes: agents.ledger_grew())
+    telephony.audience.follow("agents", agents, wants=agents.wants, then=agents.ledger_grew)
     sitting, history = Sitting(agents), AgentHistory(database, settings)
     telephony.sitting.fill(sitting)
     platform.shelf.put(agents, history, BreakReasons(database))

@@ -10,6 +10,7 @@ import random
 
 import pytest
 
+from callcenter.platform.db.outbox import untaken
 from callcenter.simulator.call import Call
 from callcenter.simulator.phone import Phone
 from callcenter.simulator.sound import CALLER_HZ, SEAT_HZ
@@ -72,6 +73,7 @@ async def test_the_call_goes_on_and_has_one_case_and_its_recording(
     await stories.system.ready()
     told = await stories.answered_story(citizen.user, first.user, second.user)
     assert [transfer.how for transfer in told.transfers] == ["completed"]
+    assert await untaken(stories.system.database) == []
 
 
 async def test_a_dead_pbx_leaves_the_call_interrupted_and_its_case(stories: Stories) -> None:

@@ -21,10 +21,12 @@ ON_BOTH = frozenset(
     {
         "workforce/agents/test_agent_api.py",
         "telephony/calls/test_ingest.py",
+        "telephony/calls/test_outbox.py",
         "casework/cases/test_case_api.py",
         "casework/cases/test_case_intake.py",
         "platform/db/test_races.py",
         "platform/db/test_sql.py",
+        "platform/db/test_units.py",
         "people/tokens/test_tokens.py",
         "people/trail/test_trail.py",
         "telephony/voicemail/test_voice_message_api.py",

@@ -62,7 +62,9 @@ class MediaInfo(Protocol):
 class MediaLookup(Protocol):
     """Audio files by call: the recordings' service."""
 
-    async def for_calls(self, call_ids: Collection[str]) -> Mapping[str, Sequence[MediaInfo]]:
+    async def for_calls(
+        self, session: AsyncSession, call_ids: Collection[str]
+    ) -> Mapping[str, Sequence[MediaInfo]]:
         """The files of each of `call_ids`; a call without any may be left out."""
         ...
 
@@ -216,7 +218,9 @@ class CaseService:
     async def _detail(self, session: AsyncSession, case: Case) -> CaseDetail:
         calls = await call_rows(session, [case.call_id])
         rows = await repository.events(session, case.id, after_id=0, limit=EVENTS_MAX)
-        found = {} if self._media is None else await self._media.for_calls([case.call_id])
+        found: Mapping[str, Sequence[MediaInfo]] = {}
+        if self._media is not None:
+            found = await self._media.for_calls(session, [case.call_id])
         return CaseDetail(
             case=case,
             call=calls.get(case.call_id),

@@ -14,7 +14,14 @@ import httpx
 
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
-from callcenter.platform.health import HealthStatus, PartHealth, database_health, down, well
+from callcenter.platform.db.probe import probe_of
+from callcenter.platform.health import (
+    HealthStatus,
+    PartHealth,
+    database_health,
+    down,
+    well,
+)
 from callcenter.platform.room.health import disk_health
 from callcenter.platform.secrets import Secrets
 from callcenter.telephony.health import agi_health, recordings_health
@@ -27,12 +34,12 @@ SERVICE_SECONDS = 10.0
 
 async def check(settings: Settings, secrets: Secrets) -> list[PartHealth]:
     """Every part; takes as long as the slowest, at most about ten seconds."""
-    database = Database(settings.db_url)
+    database = Database.of(settings)
     try:
         own = await asyncio.gather(
             pbx_health(settings, secrets),
             agi_health(settings),
-            database_health(database),
+            database_health(probe_of(database)),
             disk_health(settings),
             recordings_health(settings),
         )

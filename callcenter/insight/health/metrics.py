@@ -10,18 +10,17 @@ import asyncio
 import logging
 import shutil
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from agi.client import read_agi_stats
-from callcenter.platform.broadcast import Change
 from callcenter.platform.config import Settings
+from callcenter.platform.db.outbox import Outbox
 from callcenter.platform.http.patience import REASONS, Strangers
 from callcenter.platform.room.state import Flag
 from callcenter.platform.supervised import Supervised
@@ -93,8 +92,8 @@ class Metrics:
         known = method if method in METHODS else "other"
         self._requests.labels(known, route, str(status)).observe(seconds)
 
-    async def on_ledger(self, session: AsyncSession, changes: LedgerChanges) -> Sequence[Change]:
-        """Count the calls that ended, each once; see `calls.listener.LedgerListener`."""
+    def calls_changed(self, changes: LedgerChanges) -> None:
+        """Count the calls that ended, each once."""
         for call in changes.calls:
             if call.ended_at is None or call.id in self._ended:
                 continue
@@ -102,7 +101,6 @@ class Metrics:
             if len(self._ended) > SEEN_CALLS:
                 self._ended.popitem(last=False)
             self._calls.labels(call.direction.value, call.outcome.value).inc()
-        return ()
 
     async def text(self) -> bytes:
         """Everything, in Prometheus' text format. A source that fails is left out and logged."""
@@ -304,6 +302,21 @@ def journal_source(reader: JournalReader) -> Source:
             gauge("journal_behind_bytes", "Written and not read yet.", state.behind_bytes),
             gauge("open_calls", "Calls of which a channel lives.", state.open_calls),
             gauge("journal_last_row_timestamp_seconds", "Time of the newest row read.", last),
+        ]
+
+    return read
+
+
+def outbox_source(outbox: Outbox) -> Source:
+    """What follows from the ledger."""
+
+    async def read() -> Iterable[Metric]:
+        state = outbox.state
+        return [
+            counted("outbox_taken", "Entries of the outbox that were taken.", state.taken),
+            counted("outbox_failures", "Attempts that failed.", state.failures),
+            gauge("outbox_waiting", "What failed and is tried again.", state.waiting),
+            gauge("outbox_parked", "What failed and was given up.", state.parked),
         ]
 
     return read

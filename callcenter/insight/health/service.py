@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from callcenter.platform.errors import CallcenterError
 from callcenter.platform.health import Check, HealthStatus, PartHealth, down
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class HealthService:
         self._lock = asyncio.Lock()
         self._report: HealthReport | None = None
         self._taken_at = 0.0
+        self._asked: dict[str, asyncio.Future[PartHealth]] = {}
 
     async def report(self) -> HealthReport:
         """All parts, at most `SHARED_SECONDS` old."""
@@ -60,11 +62,25 @@ class HealthService:
             return self._report
 
     async def _ask(self, name: str, check: Check) -> PartHealth:
-        try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                return await check()
-        except TimeoutError:
+        # What hangs (a disk, a lock) does not end by being cancelled: it is left to itself, and
+        # asked no second time before it has come back.
+        asked = self._asked.get(name)
+        if asked is None:
+            asked = self._asked[name] = asyncio.ensure_future(self._checked(name, check))
+        await asyncio.wait({asked}, timeout=CHECK_SECONDS)
+        if not asked.done():
+            asked.cancel()
             return down(name, f"did not answer within {CHECK_SECONDS:g} s")
+        del self._asked[name]
+        if asked.cancelled():
+            return await self._ask(name, check)  # That of before has come to its end meanwhile.
+        return asked.result()
+
+    async def _checked(self, name: str, check: Check) -> PartHealth:
+        try:
+            return await check()
+        except CallcenterError as error:  # the database is away, say
+            return down(name, error.message)
         except Exception as error:
             _log.exception("health check of %s failed", name)
             return down(name, f"could not be checked ({type(error).__name__}: {error})")

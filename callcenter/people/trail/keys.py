@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.people.trail import repository
-from callcenter.platform.db.engine import Database
+from callcenter.platform.db.engine import Database, whole
 from callcenter.platform.errors import SetupError
 from callcenter.platform.secrets import write_private
 
@@ -53,7 +53,7 @@ def use_key(database: Database, path: Path) -> ChainKey | None:
     """Have what `database` writes signed with the key in `path`, if there is one."""
     key = load_key(path)
     if key is not None:
-        _KEYS[database.engine.sync_engine] = key
+        _KEYS[whole(database.engine.sync_engine)] = key
     return key
 
 
@@ -69,4 +69,4 @@ async def ensure_key(database: Database, path: Path) -> None:
 def key_of(session: AsyncSession) -> ChainKey | None:
     """The key for what `session` writes."""
     bind = session.get_bind()
-    return _KEYS.get(bind.engine)
+    return _KEYS.get(whole(bind.engine))

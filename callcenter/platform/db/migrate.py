@@ -24,7 +24,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from callcenter.platform.db.engine import BUSY_TIMEOUT_MS, make_engine
-from callcenter.platform.db.url import SQLITE, parse_url
+from callcenter.platform.db.sqlite import fault_of
+from callcenter.platform.db.url import SQLITE, parse_url, place_of
 from callcenter.platform.errors import SetupError
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "migrations"
@@ -101,7 +102,10 @@ async def upgrade_async(url: str) -> None:
     """
     place = parse_url(url)
     if place.drivername == SQLITE and place.database not in {None, "", ":memory:"}:
-        await asyncio.to_thread(_set_wal, str(place.database))
+        try:
+            await asyncio.to_thread(_set_wal, str(place.database))
+        except sqlite3.Error as error:
+            raise fault_of(error, place_of(place), connecting=True) or error from error
     engine = make_engine(url)
     try:
         async with engine.connect() as connection:

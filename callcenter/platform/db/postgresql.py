@@ -19,7 +19,6 @@ from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import URL, Connection, event
-from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -29,7 +28,6 @@ from callcenter.platform.db.unavailable import (
     ReferenceLost,
     ValueRefused,
 )
-from callcenter.platform.db.url import place_of
 from callcenter.platform.errors import CallcenterError
 
 WRITERS_LOCK = 12345
@@ -42,17 +40,15 @@ ours lie at most some seconds, of parsing."""
 DEAD_PEER_SECONDS = 30
 """A server's machine that vanished without a word is noticed so soon; the system's own patience is
 a quarter of an hour, in which no journal would be read."""
-KEPT_CONNECTIONS = 10
-"""Of a process. Two processes and a command stay far below a server's usual 100."""
-MORE_CONNECTIONS = 10
-"""Opened above that while many ask at once."""
 
 READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """Execution options of a reading unit of work."""
 
 
-def make_postgresql_engine(url: URL, *, lock_ms: int, patience_ms: int | None) -> AsyncEngine:
-    """An engine for `url`.
+def make_postgresql_engine(
+    url: URL, *, lock_ms: int, patience_ms: int | None, **pool: Any
+) -> AsyncEngine:
+    """An engine for `url` with the `pool`.
 
     A writer queues for at most `lock_ms`. `patience_ms` bounds every step, connecting too, for
     who would rather have no answer than a late one; None: statements may take what they take.
@@ -77,27 +73,9 @@ def make_postgresql_engine(url: URL, *, lock_ms: int, patience_ms: int | None) -
     engine = create_async_engine(
         url,
         isolation_level="READ COMMITTED",
-        pool_size=KEPT_CONNECTIONS,
-        max_overflow=MORE_CONNECTIONS,
         connect_args=arguments,
+        **pool,
     )
-    place = place_of(url)
-
-    def connect(dialect: Dialect, _record: Any, cargs: list[Any], cparams: dict[str, Any]) -> Any:
-        try:
-            return dialect.connect(*cargs, **cparams)
-        except Exception as error:
-            raise _unavailable(error, place, connecting=True) or error from error
-
-    def failed(context: ExceptionContext) -> BaseException | None:
-        error = context.original_exception
-        found: CallcenterError | None = _refused(error) or _unavailable(error, place)
-        if found is not None and found is not error:
-            found.__cause__ = error
-        return found
-
-    event.listen(engine.sync_engine, "do_connect", connect)
-    event.listen(engine.sync_engine, "handle_error", failed)
     event.listen(engine.sync_engine, "connect", _notice_dead_peers)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     event.listen(engine.sync_engine, "begin", _queue_writers)
@@ -141,6 +119,14 @@ _MENDS = {
     "57P03": "it is starting or stopping: try again in a moment",
     "57": "start it again",
     "08": "start it, or mend CALLCENTER_DATABASE_URL",
+    "42P01": "its tables are not those that are needed: run `callcenter setup`",
+    "42703": "its tables are not those that are needed: run `callcenter setup`",
+    "58": "see its log and its disk",
+    "XX001": "its data is damaged: see its log, and bring it back from a backup",
+    "XX002": "an index is damaged: see its log, then REINDEX it",
+    "25006": "it only lets read: it is a standby, or its disk is; see its log",
+    "42501": "give the user in CALLCENTER_DATABASE_URL the right to it",
+    "40P01": "another process writes for long: try again in a moment",
     "25P03": "our own process stood still in the middle of a step: try again",
 }
 """By SQLSTATE or its first two characters (PostgreSQL's manual, appendix A); the longest fits."""
@@ -148,6 +134,14 @@ _DISK_FULL = "53100"
 _REFERENCES = {"23001", "23503"}
 _NO_ANSWER = "start it, or mend CALLCENTER_DATABASE_URL"
 _CLOSED = ("connection is closed", "connection was closed", "connection has been released")
+
+
+def fault_of(
+    error: BaseException, place: str, *, connecting: bool = False
+) -> CallcenterError | None:
+    """`error` as the one of ours that says what is wrong with the server or the value; None if it
+    is neither's."""
+    return _refused(error) or _unavailable(error, place, connecting=connecting)
 
 
 def _unavailable(

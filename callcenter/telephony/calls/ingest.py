@@ -1,11 +1,13 @@
 """The journal reader: from the journal's bytes to the ledger, in one transaction per read.
 
-Rows of the ledger, what the features make of them (cases, audio files), rejects and the journal's
-offset are committed together or not at all. So a process killed at any instant goes on where the
-last commit was: nothing is lost and nothing is doubled. Policy:
+Rows of the ledger, cases and audio files, rejects and the journal's offset are committed together
+or not at all. So a process killed at any instant goes on where the last commit was: nothing is lost
+and nothing is doubled. Everything else follows from the outbox. Policy:
 
 - What a batch changed is kept in memory until it is committed, and tried again as it is while the
   database is locked or full; no further row is taken meanwhile.
+- Who of them fails by a fault of his own is left to the outbox with that batch: the others, and the
+  journal, go on. Until he has taken it he is given what comes of the same calls there too.
 - After a restart the rows since the oldest open call are read again, up to the offset, to know
   the open calls; nothing is written, for the ledger has it.
 - A commit costs the same for one row as for twenty, so rows that nobody waits for are gathered for
@@ -18,18 +20,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.platform.broadcast import Change
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.db.outbox import Entry
+from callcenter.platform.db.unavailable import DatabaseUnavailable, ValueRefused
+from callcenter.platform.errors import Conflict
 from callcenter.platform.room.disks import free_of
 from callcenter.telephony.calls import repository
+from callcenter.telephony.calls.audience import Audience
+from callcenter.telephony.calls.following import LEDGER, calls_in
 from callcenter.telephony.calls.listener import LedgerListener
 from callcenter.telephony.calls.repository import Offset
 from callcenter.telephony.domain.callbook import CallBook
@@ -52,7 +60,6 @@ HOUSEKEEPING_SECONDS = 60.0
 _DAY_SECONDS = 86_400
 
 Publish = Callable[[Change], None]
-Committed = Callable[[LedgerChanges], None]
 
 
 @dataclass(slots=True)
@@ -92,6 +99,29 @@ def take_chunk(book: CallBook, chunk: Chunk) -> Batch:
     return Batch(book.take(), parsed.rejects, parsed.end, len(parsed.rows), last)
 
 
+@dataclass(slots=True)
+class _Told:
+    """What is told of a commit."""
+
+    published: list[Change] = field(default_factory=list)
+    entry: Entry | None = None
+
+
+class _StepFailed(Exception):
+    """A step of the transaction failed, by no fault of the database."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(step)
+        self.step = step
+
+
+def _refuses(error: Exception) -> bool:
+    """Whether the database answers, and will not have what it was given."""
+    return isinstance(
+        error, IntegrityError | DataError | ProgrammingError | ValueRefused | Conflict
+    )
+
+
 def _same_place(one: Offset | None, other: Offset) -> bool:
     return one is not None and (one.file_id, one.position) == (other.file_id, other.position)
 
@@ -103,18 +133,24 @@ class JournalReader:
         self,
         database: Database,
         settings: Settings,
-        listeners: Sequence[LedgerListener],
+        listeners: Sequence[LedgerListener] = (),
         *,
+        audience: Audience | None = None,
         publish: Publish = lambda _change: None,
-        committed: Committed = lambda _changes: None,
         clock: Clock = utc_now,
     ) -> None:
+        """`listeners` hear within the transaction, beside those of `audience`. Without an outbox
+        nobody follows, and what a listener cannot take is tried until he can."""
         self._database = database
         self._settings = settings
         self._node = settings.node
-        self._listeners = listeners
+        self._audience = audience or Audience()
+        for one in listeners:
+            self._audience.join(type(one).__name__, one)
+        self._outbox = self._audience.outbox
         self._publish = publish
-        self._committed = committed
+        self._attempt = _Told()
+        """Of the last attempt to commit: what is told once it is done, or turns out to be."""
         self._clock = clock
         self._files = JournalFiles(settings.journal_file)
         self._book = CallBook(settings.node)
@@ -130,7 +166,7 @@ class JournalReader:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        await self._begin()
+        await self._begin_at_last()
         poll = self._settings.journal_poll_ms / 1000
         loop = asyncio.get_running_loop()
         next_look = loop.time() + HOUSEKEEPING_SECONDS
@@ -149,8 +185,28 @@ class JournalReader:
 
     # -- reading --------------------------------------------------------------------------------
 
+    async def _begin_at_last(self) -> None:
+        """`_begin`, as soon as the database lets us."""
+        pause = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                await self._begin()
+            except (SQLAlchemyError, OSError) as error:
+                self._failed("not read", error)
+            else:
+                self.state.problem = ""
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_RETRY_SECONDS)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self.state.problem = str(getattr(error, "orig", None) or error)
+        _log.error("journal: %s, trying again: %s", what, self.state.problem)
+
     async def _begin(self) -> None:
         """Find the place where the last commit was; a new book, for it must begin there too."""
+        if self._outbox is not None:
+            await self._outbox.load()
         async with self._database.reading() as session:
             self._offset = offset = await repository.offset_of(session, self._node)
         self._book = CallBook(self._node)
@@ -221,13 +277,19 @@ class JournalReader:
     async def _commit_until_done(self, chunk: Chunk, batch: Batch) -> None:
         pause = FIRST_RETRY_SECONDS
         again = False
+        deferred: set[str] = set()
         while True:
             try:
-                published = await self._commit(chunk, batch, again=again)
+                await self._commit(chunk, batch, deferred, again=again)
                 break
+            except _StepFailed as failed:
+                _log.exception("journal: %s is left to the outbox", failed.step)
+                deferred.add(failed.step)
+                continue
             except (SQLAlchemyError, OSError) as error:
-                self.state.problem = str(getattr(error, "orig", None) or error)
-                _log.error("journal: not written, trying again: %s", self.state.problem)
+                self._failed("not written", error)
+                if self._outbox is not None and _refuses(error):
+                    deferred.update(self._audience.listeners)
             again = True
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_RETRY_SECONDS)
@@ -238,24 +300,27 @@ class JournalReader:
         state.batches += 1
         state.last_row_at = batch.last_row_at or state.last_row_at
         state.open_calls = self._book.open_calls
+        told, self._attempt = self._attempt, _Told()
+        if self._outbox is not None:
+            self._outbox.committed(told.entry)
         if batch.changes:
-            self._committed(batch.changes)
-        for change in published:
+            self._audience.committed(batch.changes)
+        for change in told.published:
             self._publish(change)
 
-    async def _commit(self, chunk: Chunk, batch: Batch, *, again: bool) -> list[Change]:
-        published: list[Change] = []
+    async def _commit(self, chunk: Chunk, batch: Batch, deferred: set[str], *, again: bool) -> None:
+        """Commit what `batch` changed, but for the steps `deferred`, which the outbox is given."""
         now = self._clock()
         offset = self._next_offset(batch, now)
         async with self._database.writing() as session:
-            # A connection that is cut while it commits leaves open whether it did.
+            # A connection that is cut while it commits leaves open whether it did. What the attempt
+            # that turns out done had to tell is told now.
             if again and _same_place(await repository.offset_of(session, self._node), offset):
                 self._offset = offset
-                return []
+                return
+            self._attempt = _Told()
             if batch.changes:
-                await repository.write_changes(session, batch.changes)
-                for listener in self._listeners:
-                    published += await listener.on_ledger(session, batch.changes)
+                await self._write(session, batch.changes, deferred)
             await repository.add_rejects(
                 session, [self._reject_row(chunk, one, now) for one in batch.rejects]
             )
@@ -263,7 +328,31 @@ class JournalReader:
         self._offset = offset
         for reject in batch.rejects:
             _log.warning("journal: %s at byte %d", reject.reason, reject.position)
-        return published
+
+    async def _write(
+        self, session: AsyncSession, changes: LedgerChanges, deferred: set[str]
+    ) -> None:
+        """The steps of the transaction; who cannot take his is left out (`_StepFailed`), and so is
+        who has something to take before."""
+        outbox, calls = self._outbox, tuple(calls_in(changes))
+        also: list[str] = []
+        for name, listener in self._audience.listeners.items():
+            if outbox is not None and (
+                "ledger" in also or name in deferred or outbox.owes(name, calls)
+            ):
+                also.append(name)
+                continue
+            try:
+                self._attempt.published += await listener.on_ledger(session, changes)
+                await session.flush()
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:
+                if outbox is None:
+                    raise
+                raise _StepFailed(name) from error
+        if outbox is not None:
+            self._attempt.entry = await outbox.put(session, LEDGER.name, changes, also=also)
 
     def _next_offset(self, batch: Batch, now: datetime) -> Offset:
         here = self._files.place

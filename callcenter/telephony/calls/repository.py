@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
@@ -139,10 +139,36 @@ async def open_call_ids(session: AsyncSession, node: str) -> Sequence[str]:
     return (await session.scalars(statement)).all()
 
 
-async def empty_from(session: AsyncSession, node: str, since: datetime) -> None:
-    """Delete every call of `node` that began at `since` or later, with all that hangs on it."""
-    of_node = select(Call.id).where(Call.node == node, Call.started_at >= since)
+async def calls_begun(
+    session: AsyncSession, node: str, since: datetime, until: datetime | None
+) -> set[str]:
+    """Calls of `node` that began in [`since`, `until`)."""
+    statement = select(Call.id).where(Call.node == node, Call.started_at >= since)
+    if until is not None:
+        statement = statement.where(Call.started_at < until)
+    return set(await session.scalars(statement))
+
+
+async def forget_parts(
+    session: AsyncSession, call_ids: Collection[str], *, since: datetime
+) -> None:
+    """Delete what hangs on those of `call_ids` that began at `since` or later."""
+    ids = list(call_ids)
+    if not ids:
+        return
+    statement = select(Call.id).where(Call.id.in_(ids), Call.started_at >= since)
+    found = (await session.scalars(statement)).all()
+    for name, table in _TABLES:
+        if name != "calls" and found:
+            await session.execute(delete(table).where(table.c.call_id.in_(found)))
+
+
+async def forget_calls(session: AsyncSession, call_ids: Collection[str]) -> None:
+    """Delete the calls with all that hangs on them."""
+    ids = list(call_ids)
+    if not ids:
+        return
     for name, table in _TABLES:
         if name != "calls":
-            await session.execute(delete(table).where(table.c.call_id.in_(of_node)))
-    await session.execute(delete(Call).where(Call.node == node, Call.started_at >= since))
+            await session.execute(delete(table).where(table.c.call_id.in_(ids)))
+    await session.execute(delete(Call).where(Call.id.in_(ids)))

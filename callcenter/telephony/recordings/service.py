@@ -195,12 +195,13 @@ class MediaService:
 
     # -- reading ---------------------------------------------------------------------------
 
-    async def for_calls(self, call_ids: Collection[str]) -> Mapping[str, Sequence[Media]]:
+    async def for_calls(
+        self, session: AsyncSession, call_ids: Collection[str]
+    ) -> Mapping[str, Sequence[Media]]:
         """The files of each of `call_ids`, oldest first; a call without any is left out."""
         found: dict[str, list[Media]] = defaultdict(list)
-        async with self._database.reading() as session:
-            for row in await repository.of_calls(session, call_ids):
-                found[row.call_id].append(_media(row))
+        for row in await repository.of_calls(session, call_ids):
+            found[row.call_id].append(_media(row))
         return found
 
     async def by_ids(self, ids: Collection[str]) -> Mapping[str, Media]:

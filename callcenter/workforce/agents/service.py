@@ -402,6 +402,12 @@ class AgentService:
 
     # -- the ledger ---------------------------------------------------------------------------
 
+    def wants(self, changes: LedgerChanges) -> bool:
+        """Whether `on_ledger` may have something to keep."""
+        return any(
+            one.ended_at is not None and self._may_sit(one.seat) for one in changes.rings
+        ) or any(one.ended_at is not None and self._may_sit(one.seat) for one in changes.talks)
+
     async def on_ledger(self, session: AsyncSession, changes: LedgerChanges) -> Sequence[Change]:
         """Keep what the ledger says of agents' seats until it is taken (`LedgerListener`)."""
         facts = await facts_in(session, changes, self._may_sit)

@@ -55,6 +55,16 @@ def changed(task: CallbackTask) -> Change:
     )
 
 
+def concerned(changes: LedgerChanges) -> bool:
+    """Whether a call was missed, got through or was made by a seat."""
+    return any(
+        call.direction is Direction.OUTBOUND
+        or missed(call) is not None
+        or got_through(call) is not None
+        for call in changes.calls
+    )
+
+
 async def take(session: AsyncSession, changes: LedgerChanges) -> Sequence[Change]:
     """Bring the tasks to what `changes` say; the changes of tasks, to be published."""
     found = [one for call in changes.calls if (one := missed(call)) is not None]

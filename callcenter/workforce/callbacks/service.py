@@ -129,6 +129,11 @@ class CallbackService:
 
     # -- the ledger ---------------------------------------------------------------------------
 
+    @staticmethod
+    def wants(changes: LedgerChanges) -> bool:
+        """Whether `on_ledger` may have something to do."""
+        return intake.concerned(changes)
+
     async def on_ledger(self, session: AsyncSession, changes: LedgerChanges) -> Sequence[Change]:
         """See `calls.listener.LedgerListener`."""
         return await intake.take(session, changes)

@@ -113,6 +113,8 @@ class LiveService:
         self._seats = SeatsInView(node, self._clocks)
         self._stale = set(_FROM_DATABASE)
         """What must be read from the database again."""
+        self._unread: set[str] = set()
+        """What could not be read the last time."""
         self._seen: dict[str, tuple[Any, ...]] = {}
         """What each part was made of."""
         self._hidden: frozenset[str] = frozenset()
@@ -124,6 +126,8 @@ class LiveService:
         self._number = 0
         self._snapshot: Snapshot | None = None
         self._at = moment(clock())
+        self._unrestored = self._behind = False
+        """The ledger must be read again: what it has become could not be followed."""
         self._turn = asyncio.Lock()
         """Of two who make the view anew, one after the other."""
         self.watchers = 0
@@ -138,8 +142,13 @@ class LiveService:
 
     def take(self, changes: LedgerChanges) -> None:
         """The ledger has grown by `changes`, which are committed."""
-        self._book.take(changes)
-        self._told(changes)
+        try:
+            self._book.take(changes)
+            self._told(changes)
+        except Exception:
+            # The ledger has them: what could not be followed is read.
+            _log.exception("the floor could not follow the ledger: reading it again")
+            self._behind = True
         self._wake.set()
 
     def queues_changed(self) -> None:
@@ -161,8 +170,13 @@ class LiveService:
         self._wake.set()
 
     async def run(self) -> None:
-        """Read the ledger and the kept clocks, then keep the view until cancelled."""
-        await self.restore()
+        """Read the ledger and the kept clocks, then keep the view until cancelled. The floor itself
+        is shown without a database, with what was read last beside it."""
+        try:
+            await self.restore()
+        except SQLAlchemyError as error:
+            _log.error("the floor begins without the ledger, which is read later: %s", error)
+            self._unrestored = True
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen())
@@ -217,9 +231,15 @@ class LiveService:
         """Read the ledger again if another process has derived it anew; while the database is
         away, what is shown stays."""
         try:
-            if await self._book.rebuilt():
-                _log.info("the ledger was rebuilt: reading it again")
+            if self._unrestored:
+                await self.restore()
+                self._unrestored = self._behind = False
+                self._all_stale()
+            elif await self._book.rebuilt() or self._behind:
+                _log.info("the ledger was rebuilt, or not followed: reading it again")
+                self._behind = True  # Until it is read.
                 await self._load()
+                self._behind = False
                 self._all_stale()
         except SQLAlchemyError as error:
             _log.warning("whether the ledger was rebuilt is not known: %s", error)
@@ -320,20 +340,39 @@ class LiveService:
             view["calls"] = call_items(book.open_calls(), self._hidden)
 
     async def _from_database(self, view: dict[str, Items]) -> None:
+        """Read again what is stale. What cannot be read stays as it was and is read soon: nothing
+        that the database does holds the floor up."""
         stale, self._stale = self._stale, set()
-        try:
-            if "agents" in stale:
+        if self._book.today() != self._day:
+            stale.add("callbacks")
+        for kind in sorted(stale):
+            try:
+                await self._read(kind, view)
+            except asyncio.CancelledError:
+                self._stale |= stale
+                raise
+            except Exception as error:
+                self._stale.add(kind)
+                if kind == "confidential":  # Whose citizen is hidden is not known: all are.
+                    self._hidden = frozenset(one.call.id for one in self._book.open_calls())
+                if kind not in self._unread:
+                    self._unread.add(kind)
+                    known = isinstance(error, SQLAlchemyError)
+                    _log.error("floor: %s cannot be read: %s", kind, error, exc_info=not known)
+            else:
+                self._unread.discard(kind)
+
+    async def _read(self, kind: str, view: dict[str, Items]) -> None:
+        match kind:
+            case "agents":
                 view["agents"] = await self._agents()
-            if "thresholds" in stale:
+            case "thresholds":
                 self._book.set_thresholds(await self._thresholds())
-            if "callbacks" in stale or self._book.today() != self._day:
+            case "callbacks":
                 await self._read_callbacks(view)
-            if "confidential" in stale:
+            case "confidential":
                 ids = frozenset(one.call.id for one in self._book.open_calls())
                 self._hidden = frozenset(await self._confidential(ids)) if ids else frozenset()
-        except BaseException:
-            self._stale |= stale
-            raise
 
     async def _read_callbacks(self, view: dict[str, Items]) -> None:
         start, end = self._book.span(self._book.today())

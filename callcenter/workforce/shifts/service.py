@@ -188,13 +188,15 @@ class ShiftService:
         users = None if user_id is None else (user_id,)
         async with self._database.reading() as session:
             rows = await repository.entries(session, first, last, users=users)
-            return await self._infos(session, rows)
+            infos = await self._infos(session, rows)
+        return await self._named(infos)
 
     async def entry(self, entry_id: int) -> EntryInfo:
         """One entry; `NotFound` ``rota_entry_not_found``."""
         async with self._database.reading() as session:
             row = found_entry(await repository.entry(session, entry_id), entry_id)
-            return (await self._infos(session, [row]))[0]
+            infos = await self._infos(session, [row])
+        return (await self._named(infos))[0]
 
     async def names(self, user_ids: Collection[int]) -> Mapping[int, str]:
         """What people are called; those who are not users are left out."""
@@ -283,12 +285,11 @@ class ShiftService:
             last,
         )
         shifts = {shift.id: shift for shift in await repository.shifts(session)}
-        names = await self._people.names({row.user_id for row in rows})
         return [
             EntryInfo(
                 id=row.id,
                 user_id=row.user_id,
-                name=names.get(row.user_id, ""),
+                name="",
                 day=row.day,
                 shift_id=row.shift_id,
                 shift_code=shifts[row.shift_id].code,
@@ -304,6 +305,11 @@ class ShiftService:
             )
             for row in rows
         ]
+
+    async def _named(self, infos: Sequence[EntryInfo]) -> Sequence[EntryInfo]:
+        """With the names of the people, which are not ours to read: in no unit of work of ours."""
+        names = await self._people.names({info.user_id for info in infos})
+        return [replace(info, name=names.get(info.user_id, "")) for info in infos]
 
     def _touches(self, conflict: RotaConflict, first: date, last: date) -> bool:
         begins = conflict.starts.astimezone(self._zone).date()

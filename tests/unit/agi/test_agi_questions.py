@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
 
 from agi.client import AgiUnanswered, ask
 from agi.database import THREADS, open_database
@@ -25,6 +24,7 @@ from agi.stats import Stats
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.db.migrate import upgrade_async
+from callcenter.platform.db.unavailable import DatabaseUnavailable
 from callcenter.telephony.blocklist.service import BlocklistService
 from callcenter.telephony.calls.models import Call, Rating, VoiceMessage
 from callcenter.workforce.domain.opening import ALWAYS, Calendar, Span
@@ -415,5 +415,5 @@ async def test_a_database_that_hangs_gives_the_default_and_then_the_answer(desks
 
 
 async def test_the_server_cannot_write(desk: Desk) -> None:
-    with pytest.raises(OperationalError, match="readonly"):
+    with pytest.raises(DatabaseUnavailable, match="readonly"):
         await desk.reads.read(lambda connection: connection.execute(text("DELETE FROM call")))

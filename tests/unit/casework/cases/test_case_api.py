@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.casework.cases.endpoints import router
 from callcenter.casework.cases.repository import CaseFilter, list_statement
@@ -46,7 +47,9 @@ class Shelf:
     def __init__(self) -> None:
         self.files: list[Audio] = []
 
-    async def for_calls(self, call_ids: Collection[str]) -> Mapping[str, Sequence[Audio]]:
+    async def for_calls(
+        self, _session: AsyncSession, call_ids: Collection[str]
+    ) -> Mapping[str, Sequence[Audio]]:
         return {
             call_id: [one for one in self.files if one.call_id == call_id] for call_id in call_ids
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -224,6 +225,94 @@ async def test_a_rebuild_ends_with_identical_rows(house: House) -> None:
     result = await rebuild(house.settings, house.database, said.append, (house.cases, house.media))
     assert await house.rows() == before
     assert result.rows == all_stories().count(b"\n")
+
+
+async def test_a_rebuild_keeps_nobody_waiting_and_shows_whole_calls_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two of its steps others write, the reader among them; what the ledger has too much
+    goes, and what it lacks is made."""
+    monkeypatch.setattr("callcenter.telephony.calls.rebuild.HOLD_SECONDS", 0)  # The least step.
+    monkeypatch.setattr("callcenter.telephony.calls.rebuild.FIRST_CALLS", 1)
+    house.append(all_stories())
+    reader = house.reader()
+    await reader.catch_up()
+    before = await house.rows()
+    other = Database(house.settings.db_url)
+    async with other.writing() as session:
+        talk, call = metadata.tables["talk"], metadata.tables["call"]
+        some = (await session.execute(select(call).limit(1))).mappings().one()
+        await session.execute(call.insert(), [dict(some) | {"id": "pbx1:0.0"}])
+        held = (await session.execute(select(talk).limit(1))).mappings().one()
+        await session.execute(talk.insert(), [dict(held) | {"id": held["call_id"] + "/t99"}])
+        await session.execute(talk.delete().where(talk.c.id == before["talk"][-1][0]))
+    steps: list[int] = []
+
+    class Between:
+        """Writes as the others do while the rebuild is at work."""
+
+        async def on_ledger(
+            self, session: AsyncSession, changes: LedgerChanges
+        ) -> Sequence[Change]:
+            steps.append(len(changes.calls))
+            others.append(asyncio.create_task(write()))
+            return ()
+
+    async def write() -> None:
+        async with other.writing() as session:
+            await session.execute(select(func.count()).select_from(call))
+
+    others: list[asyncio.Task[None]] = []
+    result = await rebuild(house.settings, house.database, lambda _line: None, (Between(),))
+    await asyncio.gather(*others)
+    await other.close()
+    assert await house.rows() == before
+    assert len(steps) >= result.calls - 1
+    assert max(steps) == 1
+
+
+async def test_what_the_reader_takes_meanwhile_is_not_put_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The calls that were open when the rebuild began end while it is at work."""
+    monkeypatch.setattr("callcenter.telephony.calls.rebuild.FIRST_CALLS", 1)
+    data = all_stories()
+    first = data[: data.index(b"\n", len(data) // 2) + 1]
+    house.append(first)
+    reader = house.reader()
+    await reader.catch_up()
+    ended = asyncio.Event()
+
+    class Meanwhile:
+        async def on_ledger(
+            self, session: AsyncSession, changes: LedgerChanges
+        ) -> Sequence[Change]:
+            if not ended.is_set():
+                ended.set()
+                house.append(data[len(first) :])
+                tasks.append(asyncio.create_task(reader.read_once()))
+            return ()
+
+    tasks: list[asyncio.Task[bool]] = []
+    await rebuild(house.settings, house.database, lambda _line: None, (Meanwhile(),))
+    await asyncio.gather(*tasks)
+    await reader.catch_up()
+    books = await CallService(house.database).books()
+    assert sorted(books.calls, key=lambda call: call.id) == expected_calls()
+
+
+async def test_a_rebuild_that_is_killed_leaves_whole_calls_and_the_next_makes_the_rest(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callcenter.telephony.calls.rebuild.FIRST_CALLS", 1)
+    house.append(all_stories())
+    await house.reader().catch_up()
+    before = await house.rows()
+    with suppress(Killed):
+        await rebuild(house.settings, house.database, lambda _line: None, (Dying(),))
+    assert await house.rows() == before
+    await rebuild(house.settings, house.database, lambda _line: None)
+    assert await house.rows() == before
 
 
 async def test_a_rebuild_stops_where_the_reader_is_and_opens_lost_cases(house: House) -> None:

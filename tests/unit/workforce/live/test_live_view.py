@@ -17,6 +17,7 @@ from callcenter.people.access.rights import Actor
 from callcenter.people.domain.permissions import Role, permissions_of
 from callcenter.platform.broadcast import Broadcast, Change
 from callcenter.platform.db.engine import Database
+from callcenter.platform.db.unavailable import DatabaseUnavailable
 from callcenter.platform.http.api import install_error_handlers
 from callcenter.platform.http.given import shelf_of
 from callcenter.telephony.domain.floor import (
@@ -134,6 +135,69 @@ async def test_a_database_that_is_away_ends_no_view(
     await service.look_at_ledger()
     assert "the database is away" in caplog.text
     assert body(service, ALL) == shown
+
+
+@pytest.mark.parametrize("part", ["_agents", "_thresholds", "_confidential", "_callbacks"])
+@pytest.mark.parametrize("error", [OSError("away"), DatabaseUnavailable("away")], ids=repr)
+async def test_what_cannot_be_read_holds_nothing_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str, error: Exception
+) -> None:
+    """The floor goes on as the PBX does, and what was read last is shown beside it."""
+    neighbours = Neighbours(snapshot([DeviceChanged("8001", DeviceState.IDLE)]))
+    neighbours.agents = {"7": {"name": "wang"}}
+    service = live_service(neighbours, NO_DATABASE)
+    await service.step()
+    before = getattr(service, part)
+
+    class Broken:
+        async def __call__(self, *_what: object) -> object:
+            raise error
+
+        counts = __call__
+
+    monkeypatch.setattr(service, part, Broken())
+    for state in (DeviceState.RINGING, DeviceState.UNREACHABLE):
+        service._all_stale()
+        assert neighbours.floor is not None
+        neighbours.floor = apply(neighbours.floor, DeviceChanged("8001", state))
+        assert await service.step()
+        items = body(service, ALL)["items"]
+        assert items["seats"]["8001"]["state"] == state.value
+        assert items["agents"] == {"7": {"name": "wang"}}
+    told = [one for one in caplog.records if "cannot be read" in one.message]
+    # Where no call is open nobody is asked whose citizen is hidden.
+    assert len(told) == (0 if part == "_confidential" else 1)
+    monkeypatch.setattr(service, part, before)
+    neighbours.agents = {"8": {"name": "li"}}
+    service.note(Change("agent.state", {}))
+    await service.step()
+    assert body(service, ALL)["items"]["agents"] == {"8": {"name": "li"}}
+    assert not service._stale
+
+
+async def test_a_batch_that_the_floor_cannot_follow_is_read_from_the_ledger(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = live_service(Neighbours(snapshot([CALLER])), NO_DATABASE)
+    await service.step()
+    read: list[int] = []
+
+    async def load() -> LedgerChanges:
+        read.append(1)
+        return LedgerChanges()
+
+    async def rebuilt() -> bool:
+        return False
+
+    monkeypatch.setattr(service._book, "take", lambda _changes: 1 / 0)
+    monkeypatch.setattr(service._book, "load", load)
+    monkeypatch.setattr(service._book, "rebuilt", rebuilt)
+    await service.look_at_ledger()
+    assert read == []
+    service.take(LedgerChanges())
+    await service.look_at_ledger()
+    await service.look_at_ledger()
+    assert read == [1]
 
 
 async def test_without_a_link_nobody_is_shown_as_waiting() -> None:
