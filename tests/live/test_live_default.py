@@ -318,6 +318,35 @@ async def test_a_wrong_answer_is_no_answer(without_agi: Stories, wrong: str) -> 
         await without_agi.system.ready()
 
 
+async def test_a_wrong_answer_about_a_message_is_none_either(without_agi: Stories) -> None:
+    """The line is closed, so the caller is asked for a message: of the usual length."""
+    system = without_agi.system
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            asked = await reader.readuntil(b"\n\n")
+            told = {"CC_VM": "perhaps", "CC_VM_MAX": "long", "CC_ANSWER": "ok"}
+            for name, value in told.items() if b"voice_message" in asked else ():
+                writer.write(f'SET VARIABLE {name} "{value}"\n'.encode())
+                await reader.readline()
+        writer.close()
+
+    async def free() -> asyncio.Server | None:
+        with contextlib.suppress(OSError):
+            return await asyncio.start_server(answer, "127.0.0.1", system.settings.agi_port)
+        return None
+
+    system.kill("agi")
+    async with await system.until(free, 10):
+        caller, out = await without_agi.dial()  # Nobody is registered: overflow.
+        await without_agi.message_begun(out)
+        out.say(without_agi.caller_voice, repeat=True)
+        await asyncio.sleep(4)
+        await out.hang_up()
+        told = await without_agi.told(caller.user)
+    assert told.call.outcome == "voice_message"
+
+
 async def test_a_stranger_at_the_servers_port_is_told_nothing(stories: Stories) -> None:
     with pytest.raises(AgiUnanswered):
         await ask(stories.system.settings.agi_port, "route", HOTLINE, caller=new_number())

@@ -118,7 +118,10 @@ async def test_any_other_number_is_refused_in_words(stories: Stories, number: st
     await stories.answered_story(talk.number, seat.user)
 
 
-async def test_a_number_dialled_by_hand_is_recorded_and_linked_to_a_case(stories: Stories) -> None:
+@pytest.mark.parametrize("written", [NUMBER, "021-6123-4567", "(021)6123.4567"])
+async def test_a_number_dialled_by_hand_is_recorded_and_linked_to_a_case(
+    stories: Stories, written: str
+) -> None:
     seat = await stories.seat()
     talk = await stories.talk(seat)
     await talk.out.hang_up()
@@ -127,7 +130,7 @@ async def test_a_number_dialled_by_hand_is_recorded_and_linked_to_a_case(stories
     too_soon = await stories.system.api.post("/api/own-call/case", json=about)
     assert too_soon.json()["error"]["code"] == "no_outbound_call"
     async with carrier(stories) as outside:
-        out = await seat.dial(NUMBER)
+        out = await seat.dial(written)
         taken = await outside.next_call()
         await taken.answer()
         await out.answered()
