@@ -8,7 +8,7 @@ from datetime import datetime
 from callcenter.people.users.service import UserService
 from callcenter.telephony.domain.seating import DesiredMember
 from callcenter.workforce.agents.history import AgentHistory
-from callcenter.workforce.agents.neighbours import may_sit
+from callcenter.workforce.agents.neighbours import UsersAsAgents, may_sit
 from callcenter.workforce.agents.service import AgentService
 from callcenter.workforce.domain.agents import AgentState
 from callcenter.workforce.domain.attendance import PresentSpan
@@ -24,6 +24,11 @@ class UsersOnTheRota:
 
     def __init__(self, users: UserService) -> None:
         self._users = users
+        self._agents = UsersAsAgents(users)
+
+    async def colleagues(self) -> Mapping[int, str]:
+        """See `People`."""
+        return {person.user_id: person.name for person in await self._agents.agents()}
 
     async def names(self, user_ids: Collection[int]) -> Mapping[int, str]:
         """See `People`."""

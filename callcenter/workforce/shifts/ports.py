@@ -17,6 +17,10 @@ class People(Protocol):
         """Names for people; users who are not (or no longer) there are left out."""
         ...
 
+    async def colleagues(self) -> Mapping[int, str]:
+        """Names of all who may work at a seat at this moment."""
+        ...
+
     async def able(self, user_ids: Collection[int]) -> Mapping[int, Collection[ShiftKind]]:
         """What those of `user_ids` may do at this moment who may do something: a disabled user
         nothing, and a seat is for whoever may sit at one."""

@@ -34,6 +34,7 @@ from callcenter.workforce.shifts.pattern_schemas import RotationBody, RotationOu
 from callcenter.workforce.shifts.patterns import PatternService
 from callcenter.workforce.shifts.rota_sheet import NAMES, RotaImport, written
 from callcenter.workforce.shifts.schemas import (
+    ColleagueOut,
     ConflictOut,
     EntryIn,
     EntryOut,
@@ -90,6 +91,14 @@ async def list_entries(
 async def my_entries(first: First, last: Last, service: Shifts, me: Me) -> list[EntryOut]:
     """As `GET /api/rota`, for whoever asks."""
     return [EntryOut.from_info(e) for e in await service.entries(first, last, user_id=me)]
+
+
+@router.get("/colleagues", summary="Whom one can swap with", dependencies=_OWN, responses=_RANGE)
+async def list_colleagues(first: First, last: Last, service: Shifts, me: Me) -> list[ColleagueOut]:
+    """Everybody else who works at a seat, by name, with the shifts that have not begun yet. Why
+    somebody is free, and what stands in notes, is not for colleagues."""
+    found = await service.colleagues(first, last)
+    return [ColleagueOut.from_colleague(one) for one in found if one.user_id != me]
 
 
 @router.get(

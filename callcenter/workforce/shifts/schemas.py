@@ -23,7 +23,7 @@ from callcenter.workforce.domain.shifts import (
 )
 from callcenter.workforce.shifts.pattern_schemas import Note, ShiftId, UserId
 from callcenter.workforce.shifts.rota_sheet import Imported
-from callcenter.workforce.shifts.service import EntryInfo
+from callcenter.workforce.shifts.service import Colleague, EntryInfo
 
 
 class GenerateBody(BaseModel):
@@ -151,6 +151,44 @@ class EntryPatch(BaseModel):
     user_id: UserId | None = None
     shift_id: ShiftId | None = None
     note: Note | None = None
+
+
+class TakenOut(BaseModel):
+    """A shift that a colleague has."""
+
+    entry_id: int = Field(description="For `partner_entry_id` of a swap.")
+    day: date
+    shift_id: int
+    shift_name: str
+    starts: AwareDatetime
+    ends: AwareDatetime
+
+
+class ColleagueOut(BaseModel):
+    """Whom one can ask for a swap: his name and which days are taken, and nothing else of him."""
+
+    user_id: int
+    name: str
+    taken: list[TakenOut] = Field(description="On all other days he is free.")
+
+    @staticmethod
+    def from_colleague(one: Colleague) -> ColleagueOut:
+        """As the service gives it."""
+        return ColleagueOut(
+            user_id=one.user_id,
+            name=one.name,
+            taken=[
+                TakenOut(
+                    entry_id=entry.id,
+                    day=entry.day,
+                    shift_id=entry.shift_id,
+                    shift_name=entry.shift_name,
+                    starts=entry.assignment.starts,
+                    ends=entry.assignment.ends,
+                )
+                for entry in one.taken
+            ],
+        )
 
 
 class ConflictOut(BaseModel):

@@ -74,6 +74,16 @@ class EntryInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Colleague:
+    """Somebody to swap with."""
+
+    user_id: int
+    name: str
+    taken: tuple[EntryInfo, ...]
+    """On all other days he is free, as far as a colleague need know."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rota:
     """What stands on some days."""
 
@@ -190,6 +200,17 @@ class ShiftService:
             rows = await repository.entries(session, first, last, users=users)
             infos = await self._infos(session, rows)
         return await self._named(infos)
+
+    async def colleagues(self, first: date, last: date) -> Sequence[Colleague]:
+        """Everybody who may work at a seat, with the shifts that have not begun of the days
+        ``first … last``, by name; `BadInput` ``bad_range``."""
+        names = await self._people.colleagues()
+        planned: dict[int, list[EntryInfo]] = {user_id: [] for user_id in names}
+        for entry in await self.entries(first, last):
+            if entry.user_id in planned and entry.assignment.starts > self._clock():
+                planned[entry.user_id].append(entry)
+        found = [Colleague(one, names[one], tuple(entries)) for one, entries in planned.items()]
+        return sorted(found, key=lambda one: (one.name, one.user_id))
 
     async def entry(self, entry_id: int) -> EntryInfo:
         """One entry; `NotFound` ``rota_entry_not_found``."""

@@ -64,6 +64,10 @@ class Staff:
         self.lost: dict[int, Collection[ShiftKind]] = {}
         """What somebody may not do any more."""
 
+    async def colleagues(self) -> Mapping[int, str]:
+        able = await self.able(self.known)
+        return {one: self.known[one] for one in able if ShiftKind.SEAT in able[one]}
+
     async def able(self, user_ids: Collection[int]) -> Mapping[int, Collection[ShiftKind]]:
         return {
             one: frozenset(ShiftKind).difference(self.lost.get(one, ()))
