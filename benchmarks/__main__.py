@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bare import Bare
-from benchmarks.case_watch import CaseWatch
+from benchmarks.case_watch import CaseWatch, listing
 from benchmarks.figures import spread
 from benchmarks.journey import Journeys
 from benchmarks.load import Load, LoadMaker
@@ -124,6 +124,13 @@ class Benchmark:
         self.run.case_ms = spread(1000 * seconds for seconds in watch.seconds)
         self.run.cases_never = watch.never
         self.run.ring_with_agi_ms = load.ring_ms
+        async with product.api() as api, product.api() as screen:
+            watch = CaseWatch(product.settings.journal_file, product.settings.node, api)
+            async with listing(screen) as lists, watch.watching():
+                await loads.run(product, CASE_RATE, self._numbers.take(how_many))
+        self.run.case_listed_ms = spread(1000 * seconds for seconds in watch.seconds)
+        self.run.cases_never += watch.never
+        self.run.list_ms = spread(1000 * seconds for seconds in lists)
         async with product.without_agi():
             load = await loads.run(product, CASE_RATE, self._numbers.take(how_many))
         self.run.ring_without_agi_ms = load.ring_ms

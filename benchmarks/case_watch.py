@@ -3,7 +3,8 @@
 The clock begins with the time in the journal's BRIDGE_ENTER row, written by the PBX on this
 machine, and stops when an answer of ``GET /api/cases?call_id=…`` that holds the case has arrived.
 Between two questions there are `PAUSE_SECONDS`, so that the questions themselves are a small load;
-a figure is late by that much at most.
+a figure is late by that much at most. `listing` is a screen beside it that asks for the newest
+cases again as soon as it has them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,27 @@ PAUSE_SECONDS = 0.010
 LOOK_SECONDS = 0.005
 """Between two looks at the journal."""
 GIVE_UP_SECONDS = 30.0
+
+
+@contextlib.asynccontextmanager
+async def listing(api: httpx.AsyncClient) -> AsyncIterator[list[float]]:
+    """Lists the newest cases all the time inside the block; the seconds that each list took."""
+    took: list[float] = []
+
+    async def list_cases() -> None:
+        while True:
+            began = time.monotonic()
+            with contextlib.suppress(httpx.HTTPError):
+                (await api.get("/api/cases")).raise_for_status()
+                took.append(time.monotonic() - began)
+
+    asking = asyncio.create_task(list_cases())
+    try:
+        yield took
+    finally:
+        asking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asking
 
 
 class CaseWatch:

@@ -35,6 +35,10 @@ class Run:
     product: list[ProductLoad] = field(default_factory=list)
     case_ms: Spread | None = None
     """Answer to case readable over HTTP, at `CASE_RATE`."""
+    case_listed_ms: Spread | None = None
+    """The same beside a screen that lists cases all the time."""
+    list_ms: Spread | None = None
+    """That screen's lists."""
     cases_never: int = 0
     ring_with_agi_ms: Spread | None = None
     ring_without_agi_ms: Spread | None = None
@@ -100,17 +104,15 @@ def goals(run: Run) -> list[Goal]:
                 met=ratios[worst] <= RATIO_GOAL,
             )
         )
-    if run.case_ms is not None and run.case_ms.count:
-        got = f"{run.case_ms.p99:.0f} ms"
-        got += f", {run.cases_never} never" if run.cases_never else ""
-        found.append(
-            Goal(
-                "answer to case over HTTP, p99",
-                f"< {CASE_GOAL_MS:.0f} ms",
-                got,
-                met=run.case_ms.p99 < CASE_GOAL_MS and not run.cases_never,
-            )
-        )
+    for name, spread in (
+        ("answer to case over HTTP, p99", run.case_ms),
+        ("the same beside a screen that lists", run.case_listed_ms),
+    ):
+        if spread is not None and spread.count:
+            got = f"{spread.p99:.0f} ms"
+            got += f", {run.cases_never} never" if run.cases_never else ""
+            met = spread.p99 < CASE_GOAL_MS and not run.cases_never
+            found.append(Goal(name, f"< {CASE_GOAL_MS:.0f} ms", got, met=met))
     if run.product:
         slow = max(run.product, key=lambda load: load.agi_ms.p99)
         unanswered = sum(load.defaults for load in run.product)
@@ -165,11 +167,13 @@ def table(run: Run) -> Iterator[str]:
         )
     for name, spread in (
         ("answer to case readable over HTTP", run.case_ms),
+        ("the same beside a screen that lists cases", run.case_listed_ms),
+        ("a list of that screen", run.list_ms),
         ("INVITE to seat rings, AGI answering", run.ring_with_agi_ms),
         ("INVITE to seat rings, AGI stopped", run.ring_without_agi_ms),
     ):
         if spread is not None:
-            yield f"{name}, ms p50, p99, max {_spread(spread)} ({spread.count} calls)"
+            yield f"{name}, ms p50, p99, max {_spread(spread)} ({spread.count} times)"
     yield ""
     for goal in goals(run):
         mark = "met   " if goal.met else "MISSED"

@@ -6,6 +6,7 @@ are being answered get `STOP_SECONDS`, then the background tasks are stopped in 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -55,6 +56,10 @@ def main() -> None:
     # death by a signal but the end.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
+    # What is there now stays: a look for garbage that goes through all of it would stop everything
+    # for a tenth of a second, again and again.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
         app,
         host=settings.api_bind,

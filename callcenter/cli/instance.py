@@ -17,7 +17,8 @@ from typing import Any
 
 from callcenter.platform.config import Settings, TrunkMode
 from callcenter.platform.db.engine import Database
-from callcenter.platform.db.migrate import head_revision, upgrade_async
+from callcenter.platform.db.migrate import upgrade_async
+from callcenter.platform.db.revisions import head_revision
 from callcenter.platform.errors import SetupError
 from callcenter.platform.private import make_home
 from callcenter.platform.secrets import Secrets, ensure_secrets

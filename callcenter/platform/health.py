@@ -14,8 +14,8 @@ from functools import cache
 from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter.platform.db.engine import Database
-from callcenter.platform.db.migrate import head_revision, present_revision
 from callcenter.platform.db.probe import write_probe
+from callcenter.platform.db.revisions import head_revision, present_revision
 from callcenter.platform.db.unavailable import DatabaseUnavailable
 from callcenter.platform.supervised import Supervised
 

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from callcenter.platform.db import migrate
+from callcenter.platform.db.revisions import present_revision
 from tests.postgresql_server import PostgresqlServer
 
 FOLDER = Path(__file__).parent
@@ -93,7 +94,7 @@ def made_at_once(
     upgrade = migrate._upgrade
 
     def shortened(connection: Connection) -> None:
-        if connection.dialect.name != "sqlite" or migrate.present_revision(connection) is not None:
+        if connection.dialect.name != "sqlite" or present_revision(connection) is not None:
             upgrade(connection)
             return
         for statement in newest_schema:

@@ -14,21 +14,17 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 from time import monotonic, sleep
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from callcenter.platform.db.engine import BUSY_TIMEOUT_MS, make_engine
+from callcenter.platform.db.revisions import SCRIPTS
 from callcenter.platform.db.sqlite import fault_of
 from callcenter.platform.db.url import SQLITE, parse_url, place_of
 from callcenter.platform.errors import SetupError
-
-SCRIPTS = Path(__file__).resolve().parents[3] / "migrations"
 
 WAL_AGAIN_S = 0.01
 """Between two tries to set a file to WAL: the other process holds it for a few milliseconds."""
@@ -39,19 +35,6 @@ def alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     return config
-
-
-def head_revision() -> str:
-    """The revision that this code needs."""
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    if head is None:
-        raise RuntimeError(f"{SCRIPTS} holds no migrations")
-    return head
-
-
-def present_revision(connection: Connection) -> str | None:
-    """The revision that the database has; None if it was never migrated."""
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _upgrade(connection: Connection) -> None:

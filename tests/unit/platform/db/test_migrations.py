@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +13,12 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from callcenter.platform.db.engine import make_engine
-from callcenter.platform.db.migrate import (
-    SCRIPTS,
-    alembic_config,
-    head_revision,
-    present_revision,
-    upgrade_async,
-)
+from callcenter.platform.db.migrate import alembic_config, upgrade_async
+from callcenter.platform.db.revisions import SCRIPTS, head_revision, present_revision
 from callcenter.tables import metadata
 from tests.postgresql_server import PostgresqlServer
 
@@ -50,6 +47,29 @@ async def test_an_upgraded_database_is_what_the_models_say(url: str) -> None:
         assert await connection.run_sync(_differences) == []
         assert await connection.run_sync(present_revision) == head_revision()
     await engine.dispose()
+
+
+async def test_revisions_are_read_as_alembic_reads_them(url: str) -> None:
+    assert head_revision() == ScriptDirectory.from_config(alembic_config()).get_current_head()
+    engine = make_engine(url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(present_revision) is None
+    await upgrade_async(url)
+    async with engine.connect() as connection:
+        present = await connection.run_sync(
+            lambda sync: MigrationContext.configure(sync).get_current_revision()
+        )
+        assert await connection.run_sync(present_revision) == present
+    await engine.dispose()
+
+
+def test_the_service_loads_nothing_that_only_commands_need() -> None:
+    """Its memory: Alembic alone, with its templates and all migrations, is 10 MiB."""
+    code = "import sys, callcenter.server; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=SCRIPTS.parent, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"alembic", "mako", "callcenter.platform.db.migrate"}.intersection(loaded)
 
 
 async def test_two_processes_that_start_together_upgrade_once(url: str) -> None:

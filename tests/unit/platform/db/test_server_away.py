@@ -22,7 +22,8 @@ from callcenter.people.tokens.service import TokenService
 from callcenter.platform.broadcast import Change
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
-from callcenter.platform.db.migrate import SCRIPTS, upgrade_async
+from callcenter.platform.db.migrate import upgrade_async
+from callcenter.platform.db.revisions import SCRIPTS
 from callcenter.platform.db.unavailable import DatabaseUnavailable
 from callcenter.platform.db.url import parse_url, place_of
 from callcenter.platform.errors import SetupError
