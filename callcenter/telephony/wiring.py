@@ -22,6 +22,7 @@ from callcenter.telephony.blocklist.service import BlocklistService
 from callcenter.telephony.calls import endpoints as calls_api
 from callcenter.telephony.calls.audience import Audience
 from callcenter.telephony.calls.ingest import JournalReader
+from callcenter.telephony.calls.seat_rows import SeatTalks
 from callcenter.telephony.calls.service import CallService
 from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.ledger import LedgerChanges
@@ -209,6 +210,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         queues.transfer_numbers,
         must_hear,
     )
+    shelf.put(SeatTalks(database))
     shelf.put(link, live, calls, media, seats, queues, registrations, transfers, strangers)
     shelf.put(blocklist, VoiceMessageService(database, media))
     tasks = (

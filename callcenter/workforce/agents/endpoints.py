@@ -14,6 +14,7 @@ from callcenter.platform.errors import BadInput, Forbidden
 from callcenter.platform.http.api import Page, error_body
 from callcenter.platform.http.given import Given
 from callcenter.platform.moments import CityDay, Moment
+from callcenter.telephony.calls.seat_rows import SeatTalks
 from callcenter.workforce.agents.break_reasons import BreakReasons
 from callcenter.workforce.agents.history import AgentHistory
 from callcenter.workforce.agents.schemas import (
@@ -21,6 +22,7 @@ from callcenter.workforce.agents.schemas import (
     BreakBody,
     IntervalOut,
     LogInBody,
+    OwnFiguresOut,
     SkillsBody,
     StateBody,
     SumsOut,
@@ -187,6 +189,15 @@ async def log_out(service: Service, me: Me, who: Who) -> None:
 async def read_my_intervals(history: History, me: Me, begin: From, end: To) -> Page[IntervalOut]:
     """Those that touch the span, oldest first, 5,000 at most."""
     return await _intervals(history, me, begin, end)
+
+
+@router.get("/me/figures", summary="My figures of a day", dependencies=_OWN)
+async def read_my_figures(
+    history: History, talks: Given[SeatTalks], me: Me, day: Day = None
+) -> OwnFiguresOut:
+    """Calls, talk, how long my callers waited and what they gave; of nobody else."""
+    which = day or history.today()
+    return OwnFiguresOut.of(which, await history.own(which, me, talks))
 
 
 # -- supervisors -------------------------------------------------------------------------------

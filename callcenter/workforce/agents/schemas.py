@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -21,6 +21,7 @@ from callcenter.workforce.agents.break_reasons import ReasonInfo
 from callcenter.workforce.agents.service import AgentInfo
 from callcenter.workforce.domain.agent_sums import Interval, Sums
 from callcenter.workforce.domain.agents import AgentState
+from callcenter.workforce.domain.own_figures import OwnFigures
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), LINE]
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -234,3 +235,53 @@ class SumsOut(BaseModel):
             logged_in_seconds=found.logged_in.total_seconds(),
             occupancy=found.occupancy,
         )
+
+
+class OwnFiguresOut(BaseModel):
+    """What one did on one day."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "day": "2026-11-24",
+                    "calls": 31,
+                    "talk_seconds": 5580.4,
+                    "average_talk_seconds": 180.0,
+                    "average_wait_seconds": 6.2,
+                    "longest_wait_seconds": 48.0,
+                    "scores": 12,
+                    "average_score": 4.75,
+                }
+            ]
+        }
+    )
+
+    day: date
+    calls: int = Field(description="Each once, however often it came back.")
+    talk_seconds: float
+    average_talk_seconds: float | None = Field(description="Null: no call.")
+    average_wait_seconds: float | None = Field(
+        description="Of callers who came out of a queue, from their first queue to the answer."
+    )
+    longest_wait_seconds: float | None
+    scores: int = Field(description="How many callers gave one.")
+    average_score: float | None
+
+    @staticmethod
+    def of(day: date, own: OwnFigures) -> OwnFiguresOut:
+        """As the service gives it."""
+        return OwnFiguresOut(
+            day=day,
+            calls=own.calls,
+            talk_seconds=own.talk.total_seconds(),
+            average_talk_seconds=_seconds(own.average_talk),
+            average_wait_seconds=_seconds(own.average_wait),
+            longest_wait_seconds=_seconds(own.longest_wait),
+            scores=len(own.scores),
+            average_score=own.average_score,
+        )
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()
