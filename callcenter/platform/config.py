@@ -397,6 +397,11 @@ class Settings(BaseSettings):
         description="So much of what was sent may be missing on one side: a phone sends no voice"
         " while a key is pressed (0.15 s each, seen), and twenty keys may be.",
     )
+    recording_listen: bool = Field(
+        True,
+        description="Listen while it is written, and begin anew where a voice is lost: 50 us of CPU"
+        " for a second of talk.",
+    )
     recording_workers: int = Field(1, ge=1, le=16, description="Compressing threads.")
     recording_settle_ms: int = Field(
         1000, ge=0, le=60000, description="After the call: the PBX closes the file a moment late."

@@ -24,7 +24,6 @@ from callcenter.telephony.calls.audience import Audience
 from callcenter.telephony.calls.ingest import JournalReader
 from callcenter.telephony.calls.seat_rows import SeatTalks
 from callcenter.telephony.calls.service import CallService
-from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.domain.media import MediaNote
 from callcenter.telephony.domain.route_default import OpenHours
@@ -44,6 +43,7 @@ from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.old_logs import OldLogs
 from callcenter.telephony.pbx.parting import Parting
 from callcenter.telephony.pbx.reconciler import Reconciler
+from callcenter.telephony.pbx.recording_anew import RecordingAnew
 from callcenter.telephony.pbx.registrations import Registrations
 from callcenter.telephony.pbx.room_watch import RoomWatch
 from callcenter.telephony.pbx.route_facts import RouteFacts
@@ -54,6 +54,7 @@ from callcenter.telephony.pbx.turns import Turns
 from callcenter.telephony.queues import endpoints as queues_api
 from callcenter.telephony.queues.service import QueueService
 from callcenter.telephony.recordings import endpoints as recordings_api
+from callcenter.telephony.recordings.ears import Ears
 from callcenter.telephony.recordings.quiet import QuietWatch
 from callcenter.telephony.recordings.retention import Retention
 from callcenter.telephony.recordings.service import MediaService
@@ -174,11 +175,9 @@ def wire_telephony(platform: Platform) -> Telephony:
     retention = Retention(database, settings, note_media=note, publish=publish)
     sweeper = OrphanSweeper(database, settings)
 
-    def together(leg: Uniqueid) -> bool:
-        floor = live.floor
-        return floor is not None and bool(floor.others_in_bridge(leg))
-
-    quiet = QuietWatch(settings, together)
+    anew = RecordingAnew(link, live)
+    ears = Ears(anew.counts, anew.begin_anew) if settings.recording_listen else None
+    quiet = QuietWatch(settings, anew.together, ears=ears)
 
     def audio_came(changes: LedgerChanges) -> None:
         if changes.recordings or changes.voice_messages:

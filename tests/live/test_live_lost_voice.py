@@ -14,6 +14,8 @@ from tests.live.live_stories import Stories
 from tests.live.live_system import System
 from tests.live.live_voices import HandedOn, Hold, Way
 
+SETTINGS = {"recording_listen": False}
+"""Nobody hears it while it happens (that is tested in test_live_voice_found)."""
 pytestmark = [
     pytest.mark.live,
     pytest.mark.timeout(60),

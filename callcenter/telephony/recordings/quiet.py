@@ -26,6 +26,7 @@ from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.media import MediaKind
+from callcenter.telephony.recordings.ears import Ears, Grown
 from callcenter.telephony.recordings.files import SOURCE_SUFFIX
 
 _log = logging.getLogger(__name__)
@@ -145,7 +146,14 @@ class _File:
 class QuietWatch:
     """Looks at the recordings that are being written, and notes where they stand still."""
 
-    def __init__(self, settings: Settings, together: Together, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        together: Together,
+        clock: Clock = utc_now,
+        *,
+        ears: Ears | None = None,
+    ) -> None:
         self._folder = settings.recordings_dir
         self._zone = ZoneInfo(settings.time_zone)
         self._node = settings.node
@@ -153,6 +161,8 @@ class QuietWatch:
         self._clock = clock
         self._files: dict[Path, _File] = {}
         self._looked = self._clock() - LOOK_BACK
+        self._ears = ears
+        self._grown: list[Grown] = []
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -165,15 +175,21 @@ class QuietWatch:
             last = now
             if stills:
                 await asyncio.to_thread(_note, stills)
+            if self._ears is not None:
+                await self._ears.listen(self._grown)
+                self._ears.forget({self._leg(path) for path in sizes})
 
     def look(self, sizes: dict[Path, int], passed_ms: int) -> list[tuple[Path, Still]]:
         """What stood still until now, of files of `sizes`, `passed_ms` after the last look."""
         found = []
+        self._grown = []
         for path, size in sizes.items():
             file = self._files.setdefault(path, _File(size))
             if size != file.size:
                 if file.size and file.still_ms >= LEAST_MS:
                     found.append((path, Still(file.size, file.still_ms)))
+                if size > file.size:
+                    self._grown.append(Grown(self._leg(path), path, file.size, size))
                 file.size, file.still_ms = size, 0
             elif size and self._together(self._leg(path)):
                 file.still_ms += passed_ms
