@@ -18,7 +18,7 @@ SETTINGS = {"recording_listen": False}
 """Nobody hears it while it happens (that is tested in test_live_voice_found)."""
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(120),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
