@@ -94,7 +94,8 @@ PARTS = (QueueVisit, Ring, Talk, Transfer, Recording, VoiceMessage, Rating)
 
 async def refused_legs(session: AsyncSession) -> frozenset[str]:
     """Uniqueids of the legs that were rung and did not come to a talk by their own doing."""
-    statement = select(Ring.channel).where(Ring.how == RingEnd.REFUSED.value)
+    ends = (RingEnd.REFUSED.value, RingEnd.NO_SOUND.value)
+    statement = select(Ring.channel).where(Ring.how.in_(ends))
     return frozenset((await session.scalars(statement)).all())
 
 

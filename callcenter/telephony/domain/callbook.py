@@ -40,8 +40,11 @@ LONGEST = timedelta(hours=24)
 _LATER = datetime.max.replace(tzinfo=UTC)
 """For a talk that goes on."""
 
-_CAUSES_OF_REFUSAL = frozenset({1, 3, 17, 18, 20, 21, 22, 27, 28, 34, 38, 41, 42, 44, 58, 88})
+_CAUSES_OF_REFUSAL = frozenset({1, 3, 17, 18, 20, 21, 22, 27, 28, 34, 38, 41, 42, 44, 88})
 """Q.850: the phone said no, or could not be reached. 0, 16, 19, 26, 127: we stopped ringing."""
+
+_NO_SOUND = 58
+"""Q.850, bearer capability not available: SIP's 488 and 606."""
 
 _QUEUE_ENDS = {
     "TIMEOUT": VisitEnd.TIMEOUT,
@@ -240,6 +243,8 @@ class CallBook:
             cause = row.facts.get("hangupcause")
             refused = cause in _CAUSES_OF_REFUSAL or source == leg.name
             how = RingEnd.REFUSED if refused else RingEnd.NO_ANSWER
+            if cause == _NO_SOUND:
+                how = RingEnd.NO_SOUND
             ring.call.settle_ring(ring, how, row.at)
             self._note(ring.call)
         talk = leg.talk

@@ -83,6 +83,8 @@ class RingEnd(StrEnum):
     """Busy, declined, forwarded elsewhere or unreachable; also answered without a talk coming of
     it: a phone without sound, or one that left within the second (``CALLCENTER_SHORTEST_TALK_MS``).
     """
+    NO_SOUND = "no_sound"
+    """The phone took none of the sound that it was offered (488): nobody there has refused."""
     INTERRUPTED = "interrupted"
 
 

@@ -312,6 +312,14 @@ async def test_whoever_refuses_a_colleague_has_refused_no_caller(office: Office)
     assert await facts_waiting(office) == 0
 
 
+async def test_a_phone_that_takes_no_sound_is_nobodys_refusal(office: Office) -> None:
+    await office.agents.log_in(WANG, FIRST, actor="x")
+    for number in (1, 2, 3):
+        office.later(10)
+        await office.told_by_ledger(office.ring(number, RingEnd.NO_SOUND))
+    assert await facts_waiting(office) == 0
+
+
 async def test_a_talk_that_only_the_ledger_knows_has_its_wrap_up(office: Office) -> None:
     await office.agents.set_wrap_up_times({"english": 60}, actor="x")
     await office.agents.log_in(WANG, FIRST, actor="x")
