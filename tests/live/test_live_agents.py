@@ -254,24 +254,6 @@ async def test_a_seat_that_refuses_calls_is_set_to_a_break(floor: Floor) -> None
     assert [ring.how for ring in told.rings] == ["refused", "refused", "answered"]
 
 
-async def test_a_phone_that_takes_no_sound_is_unreachable_and_nobodys_refusal(
-    floor: Floor,
-) -> None:
-    stories = floor.stories
-    agent, phone = await floor.ready(0)
-    phone.refuse_with = 488
-    citizen, out = await stories.dial()
-    await agent.becomes("unreachable", timeout=30)
-    await phone.unregister()
-    phone.refuse_with = 0
-    await phone.register()
-    await agent.becomes("ready", timeout=30)
-    await stories.answer(phone, out, timeout=30)
-    await out.hang_up()
-    told = await stories.told(citizen.user)
-    assert {ring.how for ring in told.rings} == {"no_sound", "answered"}
-
-
 async def test_phones_are_unplugged_while_ready_ringing_and_talking(floor: Floor) -> None:
     stories = floor.stories
     talker, talking = await floor.ready(0)

@@ -205,6 +205,25 @@ async def test_a_phone_that_takes_no_sound_at_all_says_so(stories: Stories) -> N
         await out.hang_up()
 
 
+async def test_a_call_refused_for_its_sound_is_nobodys_refusal(stories: Stories) -> None:
+    system, seat = stories.system, await stories.seat(0)
+    url = f"/api/seats/{seat.user}"
+    seat.refuse_with = 488
+    citizen, out = await stories.dial()
+
+    async def refuses() -> bool:
+        return bool((await system.get(url))["live"]["refuses_sound"])
+
+    await system.until(refuses, 30)
+    await seat.unregister()
+    seat.refuse_with = 0
+    await seat.register()
+    await stories.answer(seat, out, timeout=30)
+    await out.hang_up()
+    told = await stories.told(citizen.user)
+    assert {ring.how for ring in told.rings} == {"no_sound", "answered"}
+
+
 async def test_disabled_renamed_rotated_and_removed(stories: Stories) -> None:
     system = stories.system
     seat = await new_seat(system, in_queue=False)
