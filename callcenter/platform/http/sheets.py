@@ -47,7 +47,10 @@ SHEET_ANSWER: dict[str, Any] = {
 
 async def _sheet(request: Request) -> bytes:
     if not request.headers.get("content-type", "").lower().startswith("multipart/"):
-        return await request.body()
+        data = await request.body()
+        if not data:
+            raise BadInput("body: send a sheet", field="body")
+        return data
     try:
         async with request.form(max_files=2, max_fields=2) as form:
             found = form.multi_items()

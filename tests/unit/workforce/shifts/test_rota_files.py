@@ -174,6 +174,7 @@ async def test_notes_stay_where_the_file_has_none(desk: Office) -> None:
         {"files": {"file": ("x.csv", b"day")}, "data": {"dry_run": "true"}},
         {"content": b"no form", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
         {"content": b"no form", "headers": {"Content-Type": "multipart/form-data"}},
+        {"params": {"dry_run": "true"}},
     ],
 )
 async def test_a_form_holds_one_file_and_nothing_else(desk: Office, form: dict[str, Any]) -> None:
