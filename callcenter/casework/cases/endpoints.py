@@ -115,6 +115,10 @@ async def list_cases(
         Line | None,
         Query(min_length=1, max_length=128, description="Caller's number, in any usual form."),
     ] = None,
+    contact: Annotated[
+        Line | None,
+        Query(min_length=1, max_length=128, description="Number to call back, in any usual form."),
+    ] = None,
     seat: Annotated[
         Line | None,
         Query(min_length=1, max_length=128, description="Extension of the seat that holds it."),
@@ -123,14 +127,16 @@ async def list_cases(
     source: Annotated[CaseSource | None, Query()] = None,
     limit: Limit = 50,
 ) -> Page[CaseOut]:
-    """Filters narrow together. The list by `call_id` has one case at most. By `caller`, cases that
-    are confidential are found by those alone who may see them."""
-    citizens.may_search(caller, seat)
+    """Filters narrow together. The list by `call_id` has one case at most. By `caller` and
+    by `contact`, cases that are confidential are found by those alone who may see them."""
+    asked = caller if caller is not None else contact
+    citizens.may_search(asked, seat)
     wanted = CaseFilter(
-        confidential=False if caller is not None and citizens.hide_confidential else None,
+        confidential=False if asked is not None and citizens.hide_confidential else None,
         number=number,
         call_id=call_id,
         caller_number=caller,
+        contact_number=contact,
         seat=seat,
         status=status.value if status else None,
         source=source.value if source else None,
@@ -144,7 +150,7 @@ async def list_cases(
         last = found[limit - 1]
         following = encode_cursor(last.opened_at, last.id)
     items = [CaseOut.model_validate(case) for case in found[:limit]]
-    await citizens.was_searched("case.listed", number=caller, found=len(items))
+    await citizens.was_searched("case.listed", number=asked, found=len(items))
     return Page[CaseOut](items=items, next=following)
 
 

@@ -45,7 +45,7 @@ class Case(Base):
     title: Mapped[str] = mapped_column(String(200))
     content: Mapped[str] = mapped_column(Text)
     citizen_name: Mapped[str] = mapped_column(String(100))
-    contact_number: Mapped[str] = mapped_column(String(128))
+    contact_number: Mapped[str] = mapped_column(String(128), index=True)
     address: Mapped[str] = mapped_column(String(300))
     confidential: Mapped[bool]
     version: Mapped[int]

@@ -31,6 +31,7 @@ class CaseFilter:
     """A case number or its beginning."""
     call_id: str | None = None
     caller_number: str | None = None
+    contact_number: str | None = None
     seat: str | None = None
     status: str | None = None
     source: str | None = None
@@ -196,6 +197,8 @@ def list_statement(wanted: CaseFilter, *, before: tuple[datetime, int] | None, l
         statement = statement.where(Case.number >= wanted.number, Case.number <= end)
     if wanted.call_id is not None:
         statement = statement.where(Case.call_id == wanted.call_id)
+    if wanted.contact_number is not None:
+        statement = statement.where(Case.contact_number == wanted.contact_number)
     if wanted.caller_number is not None:
         statement = statement.where(Case.caller_number == wanted.caller_number)
     if wanted.seat is not None:

@@ -23,7 +23,7 @@ from callcenter.platform.broadcast import Change
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
-from callcenter.platform.domain.numbers import normalise
+from callcenter.platform.domain.numbers import normalise, parse
 from callcenter.platform.errors import NotFound, VersionConflict
 from callcenter.telephony.calls.lookup import call_rows
 from callcenter.telephony.domain.ledger import CallRow, LedgerChanges
@@ -259,6 +259,9 @@ class CaseService:
                 else value
                 for name, value in changes.values.items()
             }
+            if (contact := wanted.get("contact_number")) and parse(contact) is not None:
+                # One form, by which it can be found; what is more than a number stays as written.
+                wanted["contact_number"] = normalise(contact)
             differences = {
                 name: {"from": getattr(case, name), "to": value}
                 for name, value in wanted.items()
@@ -316,6 +319,8 @@ def _step(row: CaseEvent) -> CaseStep:
 
 
 def _normal(wanted: CaseFilter) -> CaseFilter:
+    if wanted.contact_number is not None:
+        wanted = replace(wanted, contact_number=normalise(wanted.contact_number))
     if wanted.caller_number is None:
         return wanted
     return replace(wanted, caller_number=normalise(wanted.caller_number))

@@ -173,6 +173,23 @@ async def test_a_confidential_case_is_not_found_by_its_number(desk: Desk, url: s
     assert len((await operator.get(url)).json()["items"]) == 1
 
 
+async def test_a_contact_number_is_found_in_any_form(desk: Desk) -> None:
+    await desk.edit(desk.admin, contact_number="(021) 6123-4567")
+    assert (await desk.admin.get(CASE)).json()["contact_number"] == CONTACT
+    operator, analyst = await desk.as_role(Role.OPERATOR), await desk.as_role(Role.ANALYST)
+    for asked in (CONTACT, "021-61234567", "+86 21 6123 4567"):
+        found = (await operator.get("/api/cases", params={"contact": asked})).json()["items"]
+        assert [one["number"] for one in found] == [CASE.rpartition("/")[2]], asked
+    assert (await operator.get("/api/cases", params={"contact": NUMBER})).json()["items"] == []
+    answer = await analyst.get("/api/cases", params={"contact": CONTACT})
+    assert code(answer) == (403, "citizen_hidden")
+    await desk.edit(desk.admin, confidential=True)
+    assert (await operator.get("/api/cases", params={"contact": CONTACT})).json()["items"] == []
+    # What is more than a number stays as it was written.
+    await desk.edit(desk.admin, contact_number="女儿 13800138000")
+    assert (await desk.admin.get(CASE)).json()["contact_number"] == "女儿 13800138000"
+
+
 async def test_nobody_overwrites_what_he_cannot_see(desk: Desk) -> None:
     unit = await desk.as_role(Role.UNIT_USER)
     for number in ("138****8000", CONTACT):
