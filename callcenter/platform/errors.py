@@ -67,6 +67,13 @@ class VersionConflict(Conflict):
     code = "version_conflict"
 
 
+class VersionRequired(CallcenterError):
+    """A whole thing would be replaced by somebody who has not said which version he read."""
+
+    status = 428
+    code = "version_required"
+
+
 class Gone(CallcenterError):
     """It was there and has been removed, e.g. by retention."""
 

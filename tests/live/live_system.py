@@ -168,7 +168,8 @@ class System:
         self.api = await self._stack.enter_async_context(
             httpx.AsyncClient(
                 base_url=f"http://127.0.0.1:{self.settings.api_port}",
-                headers={"Authorization": f"Bearer {token}"},
+                # Nobody else writes: whatever is there may be replaced.
+                headers={"Authorization": f"Bearer {token}", "If-Match": "*"},
                 timeout=10,
                 trust_env=False,
             )

@@ -33,11 +33,12 @@ from callcenter.platform.http.api import Config, Page, error_body
 from callcenter.platform.http.cursors import ID, MOMENT, Limit, cursor_of, encode_cursor
 from callcenter.platform.http.given import Given
 from callcenter.platform.http.queries import MomentSpan, moment_span
+from callcenter.platform.http.versions import WHOLE, VersionedRoute
 from callcenter.platform.texts import Line
 from callcenter.telephony.domain.ids import CASE_NUMBER
 from callcenter.telephony.domain.media import MediaKind
 
-router = APIRouter(prefix="/api/cases", tags=["cases"])
+router = APIRouter(prefix="/api/cases", tags=["cases"], route_class=VersionedRoute)
 
 
 Service = Given[CaseService]
@@ -166,7 +167,7 @@ async def read_case(number: Number, service: Service, citizens: CitizensOf) -> C
     "/{number}",
     summary="Edit a case",
     responses={**_ONE, **_HIDDEN, **_NOT_FOUND, **_VERSION_CONFLICT},
-    dependencies=WRITE,
+    dependencies=[*WRITE, WHOLE],
 )
 async def edit_case(
     number: Number,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callcenter.platform.db.base import REBUILT, Base, loose
@@ -25,11 +25,11 @@ class Case(Base):
     """call or voice_message."""
     call_id: Mapped[str] = mapped_column(String(64), unique=True, info=loose(REBUILT))
     voice_message_id: Mapped[str | None] = mapped_column(String(72), info=loose(REBUILT))
-    caller_number: Mapped[str] = mapped_column(String(128), index=True)
+    caller_number: Mapped[str] = mapped_column(String(128))
     caller_name: Mapped[str] = mapped_column(String(256))
     called_number: Mapped[str] = mapped_column(String(128))
     queue: Mapped[str] = mapped_column(String(64))
-    seat: Mapped[str] = mapped_column(String(128), index=True)
+    seat: Mapped[str] = mapped_column(String(128))
     """The seat that holds the case: the one the caller talked to last."""
     first_seat: Mapped[str] = mapped_column(String(128))
     agent_id: Mapped[int | None] = mapped_column(
@@ -54,6 +54,25 @@ class Case(Base):
     __table_args__ = (
         UniqueConstraint("day", "day_count"),
         Index("ix_case_opened_at_id", "opened_at", "id"),
+        Index("ix_case_caller_number_opened_at_id", "caller_number", "opened_at", "id"),
+        Index("ix_case_seat_opened_at_id", "seat", "opened_at", "id"),
+        Index("ix_case_status_opened_at_id", "status", "opened_at", "id"),
+        # Nearly all cases come from calls, and few are confidential.
+        Index(
+            "ix_case_source",
+            "source",
+            "opened_at",
+            "id",
+            sqlite_where=text("source != 'call'"),
+            postgresql_where=text("source != 'call'"),
+        ),
+        Index(
+            "ix_case_confidential",
+            "opened_at",
+            "id",
+            sqlite_where=text("confidential = 1"),
+            postgresql_where=text("confidential"),
+        ),
     )
 
 

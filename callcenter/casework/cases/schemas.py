@@ -15,6 +15,7 @@ from pydantic import (
 
 from callcenter.casework.domain.cases import CaseKind, CaseSource, CaseStatus, CaseValidity
 from callcenter.people.citizens import AboutCitizen
+from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.texts import BLOCK, LINE
 from callcenter.telephony.domain.ledger import EndedBy, Outcome
 
@@ -184,7 +185,7 @@ class CaseDetailOut(CaseOut):
     events: list[CaseEventOut] = Field(description="The first 500, oldest first.")
 
 
-class CasePatch(BaseModel):
+class CasePatch(VersionIn):
     """What changes; what is left out stays."""
 
     model_config = ConfigDict(
@@ -196,7 +197,6 @@ class CasePatch(BaseModel):
         },
     )
 
-    version: int = Field(ge=1, le=2**31 - 1, description="The version that was read.")
     status: CaseStatus | None = None
     kind: CaseKind | None = Field(None, description="Null: not said yet.")
     validity: CaseValidity | None = None

@@ -25,6 +25,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.domain.numbers import normalise, parse
 from callcenter.platform.errors import NotFound, VersionConflict
+from callcenter.platform.versions import check_version
 from callcenter.telephony.calls.lookup import call_rows
 from callcenter.telephony.domain.ledger import CallRow, LedgerChanges
 from callcenter.telephony.domain.media import MediaNote, MediaStatus
@@ -95,7 +96,8 @@ class CaseDetail:
 class CaseChanges:
     """What a person changes: `values` of `EDITABLE`, seen at `version`."""
 
-    version: int
+    version: int | None = None
+    """None: it was said at the door, or nobody asks."""
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -251,8 +253,10 @@ class CaseService:
         async with self._database.writing() as session:
             case = _found(await repository.by_number(session, number), number)
             allowed(case.confidential, changes.values.keys())
-            if case.version != changes.version:
+            present = case.version
+            if changes.version not in (None, present):
                 raise _changed_meanwhile(case)
+            check_version(present, f"case {number}")
             wanted = {
                 name: meant(case.confidential, getattr(case, name), value)
                 if type(value) is str and type(getattr(case, name)) is str
@@ -272,10 +276,10 @@ class CaseService:
                 values: dict[str, Any] = {
                     name: both["to"] for name, both in differences.items()
                 } | {"updated_at": now}
-                if not await repository.edit(session, case.id, changes.version, values):
+                if not await repository.edit(session, case.id, present, values):
                     await session.refresh(case)
                     raise _changed_meanwhile(case)
-                data = {"changes": differences, "version": changes.version + 1}
+                data = {"changes": differences, "version": present + 1}
                 step = intake.event(case.id, CaseEventKind.EDITED, now, actor, data)
                 await repository.add_events(session, [step])
                 await session.refresh(case)

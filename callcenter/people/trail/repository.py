@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import Table, insert, select
@@ -12,6 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.people.trail.chain import START, Head
 from callcenter.people.trail.models import TrailEntry
+
+CLOCK_STEP = timedelta(days=1)
+"""An entry's number tells its place, its moment nearly so: a clock that was put back by less than
+this hides nothing from a list by time, which is then read along the numbers."""
 
 ENTRY = cast(Table, TrailEntry.__table__)
 _HEAD = select(TrailEntry.seq, TrailEntry.sha256).order_by(TrailEntry.seq.desc()).limit(1)
@@ -63,9 +67,23 @@ async def newest_first(
         if value is not None:
             statement = statement.where(column == value)
     if wanted.at_from is not None:
-        statement = statement.where(TrailEntry.at >= wanted.at_from)
+        first = (
+            select(TrailEntry.seq)
+            .where(TrailEntry.at >= wanted.at_from - CLOCK_STEP)
+            .order_by(TrailEntry.at, TrailEntry.seq)
+            .limit(1)
+            .scalar_subquery()
+        )
+        statement = statement.where(TrailEntry.at >= wanted.at_from, TrailEntry.seq >= first)
     if wanted.at_to is not None:
-        statement = statement.where(TrailEntry.at < wanted.at_to)
+        last = (
+            select(TrailEntry.seq)
+            .where(TrailEntry.at < wanted.at_to + CLOCK_STEP)
+            .order_by(TrailEntry.at.desc(), TrailEntry.seq.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        statement = statement.where(TrailEntry.at < wanted.at_to, TrailEntry.seq <= last)
     if before is not None:
         statement = statement.where(TrailEntry.seq < before)
     return (await session.scalars(statement)).all()

@@ -20,8 +20,9 @@ from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Config, Page, error_body
 from callcenter.platform.http.cursors import TEXT, Limit, cursor_of, encode_cursor
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.versions import VERSIONED, VersionedRoute
 
-router = APIRouter(prefix="/api/users", tags=["users"])
+router = APIRouter(prefix="/api/users", tags=["users"], route_class=VersionedRoute)
 
 READ = [requires(Permission.USER_READ)]
 WRITE = [requires(Permission.USER_WRITE)]
@@ -40,7 +41,7 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {
     404: _error("No such user.", "user_not_found", "there is no user 99")
 }
 _LAST = _error(
-    "Codes `last_admin`, `user_has_history`.",
+    "Codes `last_admin`, `user_has_history`, `version_conflict`.",
     "last_admin",
     "nobody would be left who may manage people; make another admin first",
 )
@@ -105,12 +106,12 @@ async def read_user(user_id: UserId, service: Service) -> UserOut:
 @router.patch(
     "/{user_id}",
     summary="Change a user",
-    dependencies=WRITE,
+    dependencies=[*WRITE, VERSIONED],
     responses={**_NOT_FOUND, 409: _LAST},
 )
 async def change_user(user_id: UserId, body: UserPatch, service: Service, who: Who) -> UserOut:
     """What is left out stays. Who is disabled is logged out everywhere, at once."""
-    values = body.model_dump(exclude_unset=True)
+    values = body.model_dump(exclude_unset=True, exclude={"version"})
     for name, value in values.items():
         if value is None:
             raise BadInput(f"{name}: leave it out, or say what it is", field=name)
@@ -123,7 +124,7 @@ async def change_user(user_id: UserId, body: UserPatch, service: Service, who: W
     "/{user_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Remove a user",
-    dependencies=WRITE,
+    dependencies=[*WRITE, VERSIONED],
     responses={**_NOT_FOUND, 409: _LAST},
 )
 async def remove_user(user_id: UserId, service: Service, who: Who) -> None:
@@ -159,6 +160,7 @@ def user_out(user: UserInfo) -> UserOut:
     """The JSON form."""
     return UserOut(
         id=user.id,
+        version=user.version,
         login=user.login,
         name=user.name,
         roles=sorted(user.roles),

@@ -16,6 +16,7 @@ from pydantic import (
 
 from callcenter.people.domain.permissions import Permission, Role
 from callcenter.people.users.passwords import LENGTH_MAX
+from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.texts import LINE
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), LINE]
@@ -27,6 +28,7 @@ Roles = Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
 
 USER_EXAMPLE: dict[str, JsonValue] = {
     "id": 12,
+    "version": 3,
     "login": "wang.fang",
     "name": "王芳",
     "roles": ["operator"],
@@ -55,6 +57,7 @@ class UserOut(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [USER_EXAMPLE]})
 
     id: int
+    version: int
     login: str = Field(description="Small letters; never changes.")
     name: str
     roles: list[Role]
@@ -92,7 +95,7 @@ class UserIn(BaseModel):
     roles: Roles
 
 
-class UserPatch(BaseModel):
+class UserPatch(VersionIn):
     """What changes; what is left out stays."""
 
     model_config = ConfigDict(

@@ -27,6 +27,7 @@ from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, Conflict, NotFound
 from callcenter.platform.secrets import Secrets
+from callcenter.platform.versions import check_version, version_of
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,11 @@ class UserInfo:
     last_login_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def version(self) -> int:
+        """Of what people write of him."""
+        return version_of(self.id, self.login, self.name, self.roles, self.enabled, self.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,7 @@ class UserService:
         async with self._database.writing() as session:
             row = found(await repository.by_id(session, user_id), user_id)
             before = info(row)
+            check_version(before.version, f"user {row.login}")
             if changes.name is not None:
                 row.name = changes.name
             if changes.roles is not None:
@@ -236,6 +243,7 @@ class UserService:
         """
         async with self._database.writing() as session:
             row = found(await repository.by_id(session, user_id), user_id)
+            check_version(info(row).version, f"user {row.login}")
             if row.last_login_at is not None:
                 raise Conflict(
                     f"{row.login} has logged in, and histories may name him; disable him instead",

@@ -11,11 +11,12 @@ from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import Config, Page, error_body
 from callcenter.platform.http.cursors import ID, Limit, cursor_of, encode_cursor
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.versions import VERSIONED, VersionedRoute
 from callcenter.platform.texts import Line
 from callcenter.telephony.blocklist.schemas import BlockedOut, BlockIn, BlockPatch
 from callcenter.telephony.blocklist.service import BlockedChanges, BlocklistService
 
-router = APIRouter(prefix="/api/blocklist", tags=["blocklist"])
+router = APIRouter(prefix="/api/blocklist", tags=["blocklist"], route_class=VersionedRoute)
 
 
 Service = Given[BlocklistService]
@@ -83,7 +84,10 @@ async def read_blocked(blocked_id: BlockedId, service: Service) -> BlockedOut:
 
 
 @router.patch(
-    "/{blocked_id}", summary="Change reason or end", responses=_NOT_FOUND, dependencies=WRITE
+    "/{blocked_id}",
+    summary="Change reason or end",
+    responses=_NOT_FOUND,
+    dependencies=[*WRITE, VERSIONED],
 )
 async def change_blocked(
     blocked_id: BlockedId, body: BlockPatch, service: Service, who: Who
@@ -99,7 +103,7 @@ async def change_blocked(
     "/{blocked_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Put the number through again",
-    dependencies=WRITE,
+    dependencies=[*WRITE, VERSIONED],
     responses=_NOT_FOUND,
 )
 async def unblock(blocked_id: BlockedId, service: Service, who: Who) -> None:

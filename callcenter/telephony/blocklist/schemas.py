@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from callcenter.people.citizens import shown_number
+from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.moments import Moment
 from callcenter.platform.texts import BLOCK, Line
 
@@ -24,6 +25,7 @@ Reason = Annotated[
 
 _EXAMPLE: dict[str, JsonValue] = {
     "id": 17,
+    "version": 3,
     "number": "13800138000",
     "reason": "恶意骚扰,班长批准",
     "until": "2026-12-31T16:00:00Z",
@@ -39,6 +41,7 @@ class BlockedOut(BaseModel):
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_EXAMPLE]})
 
     id: int
+    version: int
     number: str = Field(description="Normalised: 13800138000, 02161234567, +85221234567.")
     reason: str
     until: AwareDatetime | None = Field(description="Null: for good.")
@@ -73,7 +76,7 @@ class BlockIn(BaseModel):
     until: Moment | None = Field(None, description="Null: for good.")
 
 
-class BlockPatch(BaseModel):
+class BlockPatch(VersionIn):
     """Change an entry; what is left out stays."""
 
     model_config = ConfigDict(

@@ -20,6 +20,7 @@ from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
 from callcenter.platform.domain.numbers import blocks_nobody, normalise
 from callcenter.platform.errors import BadInput, Conflict, NotFound
+from callcenter.platform.versions import check_version, version_of
 from callcenter.telephony.blocklist import repository
 from callcenter.telephony.blocklist.models import BlockedNumber
 from callcenter.telephony.domain.route_default import BlockedUntil
@@ -40,6 +41,11 @@ class Blocked:
     created_at: datetime
     active: bool
     """Whether it blocks now; False once `until` has passed."""
+
+    @property
+    def version(self) -> int:
+        """Of what people write of it."""
+        return version_of(self.id, self.reason, self.until, self.created_at)
 
 
 class BlocklistService:
@@ -133,6 +139,7 @@ class BlocklistService:
         now = self._clock()
         async with self._database.writing() as session:
             row = _found(await repository.by_id(session, blocked_id))
+            check_version(_blocked(row, now).version, "the entry")
             if changes.reason is not None:
                 row.reason = changes.reason
             if changes.set_until:
@@ -147,6 +154,7 @@ class BlocklistService:
         """Put the number through again; `NotFound`."""
         async with self._database.writing() as session:
             row = _found(await repository.by_id(session, blocked_id))
+            check_version(_blocked(row, self._clock()).version, "the entry")
             await session.delete(row)
             await record(session, _entry("blocklist.removed", row, actor), now=self._clock())
         _log.info("blocked number removed id=%d by=%s", blocked_id, actor)

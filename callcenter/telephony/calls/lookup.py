@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Table, bindparam, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.telephony.calls.models import Call, Talk
@@ -23,13 +23,14 @@ _BY_IDS = select(CALL).where(CALL.c.id.in_(bindparam("ids", expanding=True)))
 def talked_in(call_id: ColumnElement[str], seat: str) -> ColumnElement[bool]:
     """Whether `seat` took part in the call whose id is the column `call_id`: it talked in it, or
     made it."""
-    return or_(
-        exists().where(Talk.call_id == call_id, Talk.seat == seat),
-        exists().where(
-            Call.id == call_id,
-            Call.direction == Direction.OUTBOUND.value,
-            Call.caller_number == seat,
-        ),
+    # From the seat's calls to what hangs on them: the other way round everybody's are looked at.
+    return call_id.in_(
+        union_all(
+            select(Talk.call_id).where(Talk.seat == seat),
+            select(Call.id).where(
+                Call.direction == Direction.OUTBOUND.value, Call.caller_number == seat
+            ),
+        )
     )
 
 

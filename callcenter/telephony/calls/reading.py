@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.telephony.calls.models import (
@@ -20,7 +20,7 @@ from callcenter.telephony.calls.models import (
     Transfer,
     VoiceMessage,
 )
-from callcenter.telephony.domain.ledger import RingEnd
+from callcenter.telephony.domain.ledger import Direction, Outcome, RingEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +51,22 @@ async def newest_first(
 ) -> Sequence[Call]:
     """Up to `limit` calls, newest first, older than the key `before`."""
     statement = select(Call).order_by(Call.started_at.desc(), Call.id.desc()).limit(limit)
-    for column, value in (
-        (Call.direction, wanted.direction),
-        (Call.outcome, wanted.outcome),
-        (Call.caller_number, wanted.caller_number),
-        (Call.seat, wanted.seat),
-        (Call.queue, wanted.queue),
+    if wanted.caller_number is not None:
+        statement = statement.where(Call.caller_number == wanted.caller_number)
+    for column, value, left_out in (
+        (Call.direction, wanted.direction, Direction.INBOUND.value),
+        (Call.outcome, wanted.outcome, Outcome.ANSWERED.value),
+        (Call.seat, wanted.seat, ""),
+        (Call.queue, wanted.queue, ""),
+        (Call.case_number, wanted.case_number, ""),
     ):
-        if value is not None:
-            statement = statement.where(column == value)
-    if wanted.case_number is not None:
-        # The index holds nothing else, and a database that is not told so leaves it aside.
-        statement = statement.where(Call.case_number == wanted.case_number, Call.case_number != "")
+        if value is None:
+            continue
+        statement = statement.where(column == value)
+        if value != left_out:
+            # What its index holds is said in so many words (see `models`): a database that is not
+            # told so leaves the index aside.
+            statement = statement.where(column != literal(left_out, literal_execute=True))
     if wanted.open is not None:
         statement = statement.where(
             Call.ended_at.is_(None) if wanted.open else Call.ended_at.is_not(None)

@@ -12,6 +12,7 @@ from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Page, error_body
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.versions import VERSIONED, WHOLE, VersionedRoute
 from callcenter.telephony.domain.queues import MenuKey, QueuePlan
 from callcenter.telephony.queues.schemas import (
     MenuKeyIn,
@@ -25,7 +26,7 @@ from callcenter.telephony.queues.schemas import (
 )
 from callcenter.telephony.queues.service import QueueInfo, QueueService
 
-router = APIRouter(prefix="/api", tags=["queues"])
+router = APIRouter(prefix="/api", tags=["queues"], route_class=VersionedRoute)
 
 _READ = [requires(Permission.QUEUE_READ)]
 _WRITE = [requires(Permission.QUEUE_WRITE)]
@@ -102,12 +103,12 @@ async def read_queue(code: QueueCode, service: Service) -> QueueOut:
 @router.patch(
     "/queues/{code}",
     summary="Change a queue",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses={**_NO_QUEUE, **_CANNOT_BE},
 )
 async def change_queue(code: QueueCode, body: QueuePatch, service: Service, who: Who) -> QueueOut:
     """What is left out stays. Calls in progress go on; who waits keeps the place."""
-    changes = body.model_dump(exclude_unset=True)
+    changes = body.model_dump(exclude_unset=True, exclude={"version"})
     for name, value in changes.items():
         if value is None and name not in _NULLABLE:
             raise BadInput(f"{name}: cannot be null; leave it out to keep it")
@@ -118,7 +119,7 @@ async def change_queue(code: QueueCode, body: QueuePatch, service: Service, who:
     "/queues/{code}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Remove a queue",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses={
         **_NO_QUEUE,
         409: _error(
@@ -169,7 +170,10 @@ async def add_number(body: NumberIn, service: Service, who: Who) -> NumberOut:
 
 
 @router.patch(
-    "/numbers/{number}", summary="Change a number", dependencies=_WRITE, responses=_NO_NUMBER
+    "/numbers/{number}",
+    summary="Change a number",
+    dependencies=[*_WRITE, VERSIONED],
+    responses=_NO_NUMBER,
 )
 async def change_number(number: Digits, body: NumberPatch, service: Service, who: Who) -> NumberOut:
     """What is left out stays."""
@@ -181,7 +185,7 @@ async def change_number(number: Digits, body: NumberPatch, service: Service, who
     "/numbers/{number}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Answer the number no more",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses=_NO_NUMBER,
 )
 async def remove_number(number: Digits, service: Service, who: Who) -> None:
@@ -195,24 +199,27 @@ async def remove_number(number: Digits, service: Service, who: Who) -> None:
 @router.get("/menu-keys", summary="What the menu's keys lead to", dependencies=_READ)
 async def list_menu_keys(service: Service) -> Page[MenuKeyOut]:
     """All on one page. Whether there is a menu at all is the setting `menu`."""
-    items = [MenuKeyOut.model_validate(key) for key in await service.menu()]
+    items = [MenuKeyOut.of(key) for key in await service.menu()]
     return Page[MenuKeyOut](items=items)
 
 
 @router.put(
-    "/menu-keys/{key}", summary="Lead a key somewhere", dependencies=_WRITE, responses=_NO_QUEUE
+    "/menu-keys/{key}",
+    summary="Lead a key somewhere",
+    dependencies=[*_WRITE, WHOLE],
+    responses=_NO_QUEUE,
 )
 async def set_menu_key(key: Key, body: MenuKeyIn, service: Service, who: Who) -> MenuKeyOut:
     """From within a second on."""
     made = await service.set_menu_key(MenuKey(key, body.queue, body.language), actor=who.name)
-    return MenuKeyOut.model_validate(made)
+    return MenuKeyOut.of(made)
 
 
 @router.delete(
     "/menu-keys/{key}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Let the key do nothing",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses=_NO_KEY,
 )
 async def remove_menu_key(key: Key, service: Service, who: Who) -> None:
@@ -223,6 +230,7 @@ async def remove_menu_key(key: Key, service: Service, who: Who) -> None:
 def _out(queue: QueueInfo) -> QueueOut:
     return QueueOut(
         **asdict(queue.plan),
+        version=queue.version,
         is_main=queue.is_main,
         created_at=queue.created_at,
         updated_at=queue.updated_at,

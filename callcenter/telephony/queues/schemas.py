@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -14,8 +15,10 @@ from pydantic import (
     StringConstraints,
 )
 
+from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.texts import LINE
-from callcenter.telephony.domain.queues import Strategy
+from callcenter.platform.versions import version_of
+from callcenter.telephony.domain.queues import MenuKey, Strategy
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), LINE]
 NameEn = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), LINE]
@@ -53,6 +56,7 @@ QUEUE_EXAMPLE: dict[str, JsonValue] = {
     "weight": 0,
     "enabled": True,
     "is_main": False,
+    "version": 3,
     "created_at": "2026-11-24T01:00:00Z",
     "updated_at": "2026-11-24T01:00:00Z",
 }
@@ -61,8 +65,14 @@ NUMBER_EXAMPLE: dict[str, JsonValue] = {
     "queue": "english",
     "note": "外事服务专线",
     "from_settings": False,
+    "version": 3,
 }
-MENU_EXAMPLE: dict[str, JsonValue] = {"key": "2", "queue": "english", "language": None}
+MENU_EXAMPLE: dict[str, JsonValue] = {
+    "key": "2",
+    "queue": "english",
+    "language": None,
+    "version": 3,
+}
 
 
 class QueueOut(BaseModel):
@@ -93,6 +103,7 @@ class QueueOut(BaseModel):
         description="False: it takes no new callers; those who wait there are served."
     )
     is_main: bool = Field(description="Whatever leads nowhere else leads here; always enabled.")
+    version: int
     created_at: AwareDatetime
     updated_at: AwareDatetime
 
@@ -136,7 +147,7 @@ class QueueIn(BaseModel):
     enabled: StrictBool = True
 
 
-class QueuePatch(BaseModel):
+class QueuePatch(VersionIn):
     """Change a queue; what is left out stays. Only `transfer_number` and `overflow` can be null."""
 
     model_config = ConfigDict(
@@ -176,6 +187,7 @@ class NumberOut(BaseModel):
     from_settings: bool = Field(
         description="Answered in any case; without an entry of its own it leads to the main queue."
     )
+    version: int
 
 
 class NumberIn(BaseModel):
@@ -193,7 +205,7 @@ class NumberIn(BaseModel):
     note: Note = ""
 
 
-class NumberPatch(BaseModel):
+class NumberPatch(VersionIn):
     """Lead a number elsewhere; what is left out stays."""
 
     model_config = ConfigDict(
@@ -212,9 +224,15 @@ class MenuKeyOut(BaseModel):
     key: str
     queue: str | None = Field(description="Null: a voice message.")
     language: Language | None = Field(description="Spoken from then on; null: the queue's.")
+    version: int
+
+    @staticmethod
+    def of(key: MenuKey) -> MenuKeyOut:
+        """The form of `key`."""
+        return MenuKeyOut.model_validate({**asdict(key), "version": version_of(key)})
 
 
-class MenuKeyIn(BaseModel):
+class MenuKeyIn(VersionIn):
     """Lead a key somewhere. What the prompt ``callcenter/menu`` says should agree."""
 
     model_config = ConfigDict(

@@ -23,6 +23,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.domain.dialling import EMERGENCY
 from callcenter.platform.errors import BadInput, Conflict, NotFound
+from callcenter.platform.versions import check_version, version_of
 from callcenter.telephony.domain.queues import (
     MENU_KEYS,
     MenuKey,
@@ -55,6 +56,11 @@ class QueueInfo:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def version(self) -> int:
+        """Of what people write of it; a queue made anew has another than the one before."""
+        return version_of(self.plan, self.created_at)
+
 
 @dataclass(frozen=True, slots=True)
 class NumberInfo:
@@ -65,6 +71,11 @@ class NumberInfo:
     note: str
     from_settings: bool
     """Answered whatever the table says; without a row it leads to the main queue."""
+
+    @property
+    def version(self) -> int:
+        """Of what people write of it."""
+        return version_of(self.number, self.queue, self.note)
 
 
 class QueueService:
@@ -194,6 +205,7 @@ class QueueService:
         async with self._database.writing() as session:
             row = _found(await repository.by_code(session, code), code)
             before = _plan(row)
+            check_version(self._info(row).version, f"queue {code}")
             plan = _with(before, changes)
             if plan == before:
                 return self._info(row)
@@ -219,6 +231,7 @@ class QueueService:
             raise _main_queue(code, "removed")
         async with self._database.writing() as session:
             row = _found(await repository.by_code(session, code), code)
+            check_version(self._info(row).version, f"queue {code}")
             users = await _users(session, code)
             if users:
                 raise Conflict(
@@ -324,6 +337,7 @@ class QueueService:
             row = await repository.number(session, digits)
             if row is None:
                 raise _no_number(digits)
+            check_version(self._number(row).version, f"number {digits}")
             if queue is not None:
                 _found(await repository.by_code(session, queue), queue)
                 row.queue = queue
@@ -344,6 +358,7 @@ class QueueService:
             row = await repository.number(session, digits)
             if row is None:
                 raise _no_number(digits)
+            check_version(self._number(row).version, f"number {digits}")
             await session.delete(row)
             await self._note(session, "number.removed", f"number:{digits}", actor)
         _log.info("number %s removed by=%s", digits, actor)
@@ -363,6 +378,10 @@ class QueueService:
         async with self._database.writing() as session:
             if key.queue is not None:
                 _found(await repository.by_code(session, key.queue), key.queue)
+            present = await repository.menu_key(session, key.key)
+            check_version(
+                None if present is None else version_of(_key(present)), f"menu key {key.key}"
+            )
             await session.merge(self._new_key(key))
             await self._note(
                 session, "menu_key.changed", f"menu_key:{key.key}", actor, queue=key.queue
@@ -377,6 +396,7 @@ class QueueService:
             row = await repository.menu_key(session, key)
             if row is None:
                 raise NotFound(f"menu key {key} leads nowhere", code="menu_key_not_found")
+            check_version(version_of(_key(row)), f"menu key {key}")
             await session.delete(row)
             await self._note(session, "menu_key.removed", f"menu_key:{key}", actor)
         _log.info("menu key %s removed by=%s", key, actor)

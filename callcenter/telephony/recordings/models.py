@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callcenter.platform.db.base import REBUILT, Base, loose
@@ -60,7 +60,12 @@ class MediaFile(Base):
     __table_args__ = (
         Index("ix_media_file_started_at_id", "started_at", "id"),
         Index("ix_media_file_status_due_at", "status", "due_at"),
-        Index("ix_media_file_source_left", "source_left"),
+        Index(
+            "ix_media_file_left",
+            "due_at",
+            sqlite_where=text("source_left = 1"),
+            postgresql_where=text("source_left"),
+        ),
     )
 
 

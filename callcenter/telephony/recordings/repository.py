@@ -120,7 +120,7 @@ async def due(
 ) -> Sequence[WaitingFile]:
     """Up to `limit` files that are due by `until`: those with something left on the disk first."""
     found: list[WaitingFile] = []
-    for wanted in (FILE.c.source_left.is_(True), FILE.c.status == _PENDING):
+    for wanted in (FILE.c.source_left, FILE.c.status == _PENDING):
         statement = (
             select(*(FILE.c[field.name] for field in fields(WaitingFile)))
             .where(wanted, FILE.c.due_at <= until, _of_node(node))
@@ -168,7 +168,7 @@ async def open_sources(session: AsyncSession, node: str, kind: MediaKind) -> set
     found: set[str] = set()
     for wanted in (
         MediaFile.status.in_((_PENDING, MediaStatus.FAILED.value)),
-        MediaFile.source_left.is_(True),
+        MediaFile.source_left,
     ):
         statement = select(MediaFile.source_path).where(
             wanted, MediaFile.kind == kind.value, _of_node(node)
@@ -263,6 +263,9 @@ def list_statement(wanted: MediaFilter, *, before: tuple[datetime, str] | None, 
         statement = statement.where(MediaFile.status == wanted.status)
     if wanted.seat is not None:
         statement = statement.where(talked_in(FILE.c.call_id, wanted.seat))
+        # A seat's files are sorted, not found among all files along the moments.
+        newest = func.coalesce(MediaFile.started_at, MediaFile.started_at)
+        statement = statement.order_by(None).order_by(newest.desc(), MediaFile.id.desc())
     if wanted.started_from is not None:
         statement = statement.where(MediaFile.started_at >= wanted.started_from)
     if wanted.started_to is not None:

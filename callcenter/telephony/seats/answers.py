@@ -47,6 +47,7 @@ class Present:
             live, phone = live and _NOT_IN_PBX, None
         return SeatOut(
             extension=seat.extension,
+            version=seat.version,
             name=seat.name,
             enabled=seat.enabled,
             in_queue=seat.in_queue,

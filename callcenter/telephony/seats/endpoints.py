@@ -15,6 +15,7 @@ from callcenter.platform.config import Settings
 from callcenter.platform.errors import BadInput, Forbidden
 from callcenter.platform.http.api import Config, Page
 from callcenter.platform.http.cursors import TEXT, Limit, cursor_of, encode_cursor
+from callcenter.platform.http.versions import VERSIONED, VersionedRoute
 from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.seats import bulk_endpoints
 from callcenter.telephony.seats.answers import (
@@ -42,7 +43,7 @@ from callcenter.telephony.seats.service import NewSeat, SeatChanges
 BROWSER_REGISTERS_SECONDS = 120
 """A laptop that was closed is no seat's phone for longer than that."""
 
-router = APIRouter(prefix="/api/seats", tags=["seats"])
+router = APIRouter(prefix="/api/seats", tags=["seats"], route_class=VersionedRoute)
 router.include_router(bulk_endpoints.router)  # before /{extension}
 
 
@@ -81,16 +82,21 @@ async def read_seat(extension: SeatExtension, service: Service, now: Now) -> Sea
     return now.out(await service.get(extension))
 
 
-@router.patch("/{extension}", summary="Change a seat", dependencies=WRITE, responses=NOT_FOUND)
+@router.patch(
+    "/{extension}",
+    summary="Change a seat",
+    dependencies=[*WRITE, VERSIONED],
+    responses=NOT_FOUND,
+)
 async def change_seat(
     extension: SeatExtension, body: SeatPatch, service: Service, now: Now, who: Who
 ) -> SeatOut:
     """What is left out stays. A seat that is disabled is signed off; a talk that it is in goes
     on."""
-    for name in body.model_fields_set:
-        if getattr(body, name) is None:
+    values = {name: getattr(body, name) for name in body.model_fields_set - {"version"}}
+    for name, value in values.items():
+        if value is None:
             raise BadInput(f"{name}: leave it out, or say what it is", field=name)
-    values = {name: getattr(body, name) for name in body.model_fields_set}
     return now.out(await service.change(extension, SeatChanges(**values), actor=who.name))
 
 
@@ -112,7 +118,7 @@ async def rotate_secret(
     "/{extension}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Remove a seat",
-    dependencies=WRITE,
+    dependencies=[*WRITE, VERSIONED],
     responses=NOT_FOUND,
 )
 async def remove_seat(extension: SeatExtension, service: Service, who: Who) -> None:

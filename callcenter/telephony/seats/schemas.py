@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from callcenter.platform.http.sheets import SheetProblemOut
+from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.texts import LINE, Line
 from callcenter.telephony.domain.floor import DeviceState
 from callcenter.telephony.domain.registrations import PhoneKinds, Reachability, Transport
@@ -26,6 +27,7 @@ Name = Annotated[
 
 SEAT_EXAMPLE: dict[str, JsonValue] = {
     "extension": "8001",
+    "version": 3,
     "name": "王芳",
     "enabled": True,
     "in_queue": True,
@@ -91,6 +93,7 @@ class SeatOut(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [SEAT_EXAMPLE]})
 
     extension: str
+    version: int
     name: str
     enabled: bool = Field(description="False: nobody can register as it.")
     in_queue: bool = Field(description="Callers of the main queue are offered to it.")
@@ -173,7 +176,7 @@ class BrowserLoginOut(BaseModel):
     register_seconds: int = Field(description="For how long to register at a time.")
 
 
-class SeatPatch(BaseModel):
+class SeatPatch(VersionIn):
     """Change a seat; what is left out stays."""
 
     model_config = ConfigDict(

@@ -22,6 +22,7 @@ from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, Conflict, NotFound, SetupError
+from callcenter.platform.versions import check_version, version_of
 from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.domain.registrations import PhoneKinds, Registration
 from callcenter.telephony.domain.seating import DesiredSeat, is_seat_extension
@@ -53,6 +54,13 @@ class SeatInfo:
     """Its sound is a browser's now; a SIP phone that registers makes it its own again."""
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def version(self) -> int:
+        """Of what people write of it; a seat made anew has another than the one before."""
+        return version_of(
+            self.extension, self.name, self.enabled, self.in_queue, self.phones, self.created_at
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +224,7 @@ class SeatService:
         talk that it is in goes on."""
         async with self._database.writing() as session:
             row = _found(await repository.by_extension(session, extension), extension)
+            check_version(_info(row).version, f"seat {extension}")
             now = self._clock()
             named = self._apply(row, changes, now)
             if not named:
@@ -242,6 +251,7 @@ class SeatService:
         """Remove a seat; its calls and cases stay. `NotFound`."""
         async with self._database.writing() as session:
             row = _found(await repository.by_extension(session, extension), extension)
+            check_version(_info(row).version, f"seat {extension}")
             await session.delete(row)
             entry = Entry("seat.removed", f"seat:{extension}", {"name": row.name}, actor)
             await record(session, entry, now=self._clock())

@@ -16,6 +16,7 @@ from callcenter.people.trail.service import Entry, record
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, Conflict, NotFound
+from callcenter.platform.versions import check_version, version_of
 from callcenter.workforce.agents import repository
 from callcenter.workforce.agents.models import BreakReason
 from callcenter.workforce.domain.agents import RING_NO_ANSWER, RING_REFUSED, WRAP_UP
@@ -40,6 +41,11 @@ class ReasonInfo:
     """The machine's: agents do not take it."""
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def version(self) -> int:
+        """Of what people write of it; one made anew has another than the one before."""
+        return version_of(self.code, self.name, self.limit_seconds, self.enabled, self.created_at)
 
 
 class BreakReasons:
@@ -102,6 +108,7 @@ class BreakReasons:
         """
         async with self._database.writing() as session:
             row = _found(await repository.reason(session, code), code)
+            check_version(_info(row).version, f"break {code}")
             if code in OWN and values.get("enabled") is False:
                 raise _ours(code)
             for name, value in values.items():
@@ -117,6 +124,7 @@ class BreakReasons:
         ``break_reason_used``."""
         async with self._database.writing() as session:
             row = _found(await repository.reason(session, code), code)
+            check_version(_info(row).version, f"break {code}")
             if code in OWN:
                 raise _ours(code)
             if await repository.reason_used(session, code):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -13,7 +14,9 @@ from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput, Forbidden
 from callcenter.platform.http.api import Page, error_body
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.versions import WHOLE, VersionedRoute
 from callcenter.platform.moments import CityDay, Moment
+from callcenter.platform.versions import version_of
 from callcenter.telephony.calls.seat_rows import SeatTalks
 from callcenter.workforce.agents.break_reasons import BreakReasons
 from callcenter.workforce.agents.history import AgentHistory
@@ -31,7 +34,7 @@ from callcenter.workforce.agents.schemas import (
 from callcenter.workforce.agents.service import AgentService
 from callcenter.workforce.domain.agents import BeReady, EndWrapUp, TakeBreak
 
-router = APIRouter(prefix="/api/agents", tags=["agents"])
+router = APIRouter(prefix="/api/agents", tags=["agents"], route_class=VersionedRoute)
 
 LONGEST_SPAN = timedelta(days=31)
 INTERVALS_MAX = 5000
@@ -99,19 +102,23 @@ async def read_totals(service: Service, history: History, day: Day = None) -> Pa
 @router.get("/wrap-up-times", summary="Wrap-up by queue", dependencies=_READ)
 async def read_wrap_up_times(service: Service) -> WrapUpTimesBody:
     """Queues that are not there have the setting's time."""
-    return WrapUpTimesBody(seconds=dict(await service.wrap_up_times()))
+    return _times(await service.wrap_up_times())
 
 
 @router.put(
     "/wrap-up-times",
     summary="Set wrap-up by queue",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, WHOLE],
     responses={422: {"description": "Codes `bad_input`, `queue_unknown`."}},
 )
 async def set_wrap_up_times(body: WrapUpTimesBody, service: Service, who: Who) -> WrapUpTimesBody:
     """In place of what there was; for talks that end from now on."""
     await service.set_wrap_up_times(body.seconds, actor=who.name)
-    return body
+    return _times(body.seconds)
+
+
+def _times(seconds: Mapping[str, int]) -> WrapUpTimesBody:
+    return WrapUpTimesBody(seconds=dict(seconds), version=version_of(seconds))
 
 
 # -- oneself -----------------------------------------------------------------------------------
@@ -243,19 +250,23 @@ async def _wanted(body: StateBody, reasons: BreakReasons) -> BeReady | TakeBreak
 @router.get("/{user_id}/skills", summary="Skills", dependencies=_READ, responses=_NOT_FOUND)
 async def read_skills(user_id: UserId, service: Service) -> SkillsBody:
     """Levels by queue; none: the main queue at level 1."""
-    return SkillsBody(levels=dict(await service.skills(user_id)))
+    return _skills(await service.skills(user_id))
 
 
 @router.put(
     "/{user_id}/skills",
     summary="Set skills",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, WHOLE],
     responses={**_NOT_FOUND, 422: {"description": "Codes `bad_input`, `queue_unknown`."}},
 )
 async def set_skills(user_id: UserId, body: SkillsBody, service: Service, who: Who) -> SkillsBody:
     """In place of what there was; at once if he is logged in."""
     await service.set_skills(user_id, body.levels, actor=who.name)
-    return body
+    return _skills(body.levels)
+
+
+def _skills(levels: Mapping[str, int]) -> SkillsBody:
+    return SkillsBody(levels=dict(levels), version=version_of(levels))
 
 
 @router.get("/{user_id}/intervals", summary="An agent's intervals", dependencies=_READ)

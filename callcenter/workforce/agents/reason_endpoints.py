@@ -11,10 +11,11 @@ from callcenter.people.domain.permissions import Permission
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Page, error_body
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.versions import VERSIONED, VersionedRoute
 from callcenter.workforce.agents.break_reasons import BreakReasons
 from callcenter.workforce.agents.schemas import ReasonIn, ReasonOut, ReasonPatch
 
-router = APIRouter(prefix="/api/break-reasons", tags=["agents"])
+router = APIRouter(prefix="/api/break-reasons", tags=["agents"], route_class=VersionedRoute)
 
 
 Reasons = Given[BreakReasons]
@@ -35,7 +36,7 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {
 }
 _OWN: dict[int | str, dict[str, Any]] = {
     409: {
-        "description": "Codes `break_reason_own`, `break_reason_used`.",
+        "description": "Codes `break_reason_own`, `break_reason_used`, `version_conflict`.",
         **_error("break_reason_own", "ring_no_answer is set by the system itself"),
     }
 }
@@ -74,12 +75,12 @@ async def make_reason(body: ReasonIn, reasons: Reasons, who: Who) -> ReasonOut:
 @router.patch(
     "/{code}",
     summary="Change a reason",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses={**_NOT_FOUND, **_OWN},
 )
 async def change_reason(code: Code, body: ReasonPatch, reasons: Reasons, who: Who) -> ReasonOut:
     """What is left out stays; a break under way keeps its limit."""
-    values = body.model_dump(exclude_unset=True)
+    values = body.model_dump(exclude_unset=True, exclude={"version"})
     for name in ("name", "enabled"):
         if name in values and values[name] is None:
             raise BadInput(f"{name}: leave it out, or say what it is", field=name)
@@ -90,7 +91,7 @@ async def change_reason(code: Code, body: ReasonPatch, reasons: Reasons, who: Wh
     "/{code}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Remove a reason",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses={**_NOT_FOUND, **_OWN},
 )
 async def remove_reason(code: Code, reasons: Reasons, who: Who) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, delete, or_, select, update
+from sqlalchemy import Table, bindparam, column, delete, or_, select, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.workforce.agents.models import (
@@ -20,6 +20,11 @@ from callcenter.workforce.agents.models import (
 from callcenter.workforce.agents.records import encode
 from callcenter.workforce.domain.agent_sums import Interval
 from callcenter.workforce.domain.agents import Agent, AgentState, Changed
+
+CHUNK = 500
+"""Ids per statement, well below the number of parameters that any database takes."""
+_PEOPLE = table("user", column("id"))
+"""Everybody; whose intervals there are."""
 
 # -- agents and intervals --------------------------------------------------------------------
 
@@ -78,17 +83,36 @@ async def intervals(
 ) -> Sequence[Interval]:
     """Those that touch [begin, end), by beginning, up to `limit` (None: all of them); of every
     agent if `user_id` is None."""
-    query = (
+    within = (
         select(AgentInterval)
-        .where(
-            AgentInterval.begun_at < end,
-            or_(AgentInterval.ended_at.is_(None), AgentInterval.ended_at > begin),
-        )
+        .where(AgentInterval.begun_at >= begin, AgentInterval.begun_at < end)
         .order_by(AgentInterval.begun_at, AgentInterval.id)
         .limit(limit)
     )
+    # An agent is in one state at a time, so of those that began earlier only his last may go on:
+    # one step of an index for each, however long he has been here.
+    last = (
+        select(AgentInterval.id)
+        .where(AgentInterval.begun_at < begin)
+        .order_by(AgentInterval.begun_at.desc(), AgentInterval.id.desc())
+        .limit(1)
+    )
     if user_id is not None:
-        query = query.where(AgentInterval.user_id == user_id)
+        within = within.where(AgentInterval.user_id == user_id)
+        asked: Any = last.where(AgentInterval.user_id == user_id)
+    else:
+        of_each = last.where(AgentInterval.user_id == _PEOPLE.c.id).scalar_subquery()
+        asked = select(of_each).select_from(_PEOPLE)
+    ids = [found for found in await session.scalars(asked) if found is not None]
+    rows: list[AgentInterval] = []
+    for start in range(0, len(ids), CHUNK):
+        running = select(AgentInterval).where(
+            AgentInterval.id.in_(ids[start : start + CHUNK]),
+            or_(AgentInterval.ended_at.is_(None), AgentInterval.ended_at > begin),
+        )
+        rows += await session.scalars(running)
+    rows.sort(key=lambda row: (row.begun_at, row.id))
+    rows = [*rows, *(await session.scalars(within))][:limit]
     return [
         Interval(
             row.user_id,
@@ -98,7 +122,7 @@ async def intervals(
             row.begun_at,
             row.ended_at,
         )
-        for row in (await session.execute(query)).scalars()
+        for row in rows
     ]
 
 

@@ -16,6 +16,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.texts import LINE
 from callcenter.workforce.agents.break_reasons import ReasonInfo
 from callcenter.workforce.agents.service import AgentInfo
@@ -144,7 +145,7 @@ class ReasonIn(BaseModel):
     enabled: StrictBool = True
 
 
-class ReasonPatch(BaseModel):
+class ReasonPatch(VersionIn):
     """Change one; what is left out stays."""
 
     model_config = ConfigDict(
@@ -160,6 +161,7 @@ class ReasonOut(BaseModel):
     """A reason for breaks."""
 
     code: str
+    version: int
     name: str
     limit_seconds: int | None
     enabled: bool = Field(description="False: it may not be taken any more.")
@@ -173,7 +175,7 @@ class ReasonOut(BaseModel):
         return ReasonOut(**{name: getattr(info, name) for name in ReasonOut.model_fields})
 
 
-class SkillsBody(BaseModel):
+class SkillsBody(VersionIn):
     """Which queues an agent serves, and how well: 1 is asked first."""
 
     model_config = ConfigDict(
@@ -185,7 +187,7 @@ class SkillsBody(BaseModel):
     )
 
 
-class WrapUpTimesBody(BaseModel):
+class WrapUpTimesBody(VersionIn):
     """Seconds of wrap-up by queue; a queue that is left out has the setting's."""
 
     model_config = ConfigDict(

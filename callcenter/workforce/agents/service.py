@@ -29,6 +29,7 @@ from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, Conflict, NotFound
+from callcenter.platform.versions import check_version, version_of
 from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.domain.seat_seen import Activity, SeatSeen
@@ -445,6 +446,8 @@ class AgentService:
         """In place of what there was; `BadInput` ``queue_unknown``. For talks that end later."""
         await self._known(seconds)
         async with self._database.writing() as session:
+            present = await repository.wrap_up_times(session)
+            check_version(version_of(present), "wrap-up by queue", empty=not present)
             await repository.set_wrap_up_times(session, seconds)
             entry = Entry("agent.wrap_up_times", "agents", {"seconds": dict(seconds)}, actor)
             await record(session, entry, now=self._clock())
@@ -465,6 +468,8 @@ class AgentService:
         person = await self._person(user_id)
         await self._known(levels)
         async with self._database.writing() as session:
+            present = (await repository.skills(session, [user_id])).get(user_id, {})
+            check_version(version_of(present), f"what {person.login} can do", empty=not present)
             await repository.set_skills(session, user_id, levels)
             entry = Entry("agent.skills", f"agent:{user_id}", {"levels": dict(levels)}, actor)
             await record(session, entry, now=self._clock())

@@ -49,7 +49,15 @@ class CallbackTask(Base):
     case_number: Mapped[str | None] = mapped_column(String(20))
     closed_at: Mapped[datetime | None]
 
-    __table_args__ = (Index("ix_callback_task_status_joined_at", "status", "joined_at"),)
+    __table_args__ = (
+        Index("ix_callback_task_status_joined_at", "status", "joined_at"),
+        Index("ix_callback_task_last_missed_at_id", "last_missed_at", "id"),
+        Index("ix_callback_task_first_missed_at", "first_missed_at"),
+        *(
+            Index(f"ix_callback_task_{name}_last_missed_at_id", name, "last_missed_at", "id")
+            for name in ("status", "queue", "number", "reason")
+        ),
+    )
 
 
 class CallbackMissed(Base):

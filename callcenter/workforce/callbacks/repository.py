@@ -158,7 +158,11 @@ async def newest_first(
         among = CallbackTask.status.in_(OPEN_STATES)
         statement = statement.where(among if wanted.open else ~among)
     if wanted.missed_from is not None:
-        statement = statement.where(CallbackTask.first_missed_at >= wanted.missed_from)
+        statement = statement.where(
+            CallbackTask.first_missed_at >= wanted.missed_from,
+            # Follows from it, and is what the list goes along.
+            CallbackTask.last_missed_at >= wanted.missed_from,
+        )
     if wanted.missed_to is not None:
         statement = statement.where(CallbackTask.first_missed_at < wanted.missed_to)
     if before is not None:

@@ -10,6 +10,7 @@ from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.versions import VERSIONED, WHOLE, VersionedRoute
 from callcenter.workforce.opening.schemas import (
     CalendarBody,
     HolidayRuleBody,
@@ -19,7 +20,7 @@ from callcenter.workforce.opening.schemas import (
 )
 from callcenter.workforce.opening.service import OpeningService
 
-router = APIRouter(prefix="/api/opening", tags=["opening"])
+router = APIRouter(prefix="/api/opening", tags=["opening"], route_class=VersionedRoute)
 
 _READ = [requires(Permission.OPENING_READ)]
 _WRITE = [requires(Permission.OPENING_WRITE)]
@@ -46,7 +47,7 @@ _OVERLAP: dict[int | str, dict[str, Any]] = {
 
 _CHANGED: dict[int | str, dict[str, Any]] = {
     409: {
-        "description": "Somebody saved first; only if `version` is given.",
+        "description": "Somebody saved first: `version_conflict`.",
         "content": {
             "application/json": {
                 "example": error_body(
@@ -78,7 +79,10 @@ async def read_calendar(service: Service) -> CalendarBody:
 
 
 @router.put(
-    "", summary="Replace the opening calendar", responses=_OVERLAP | _CHANGED, dependencies=_WRITE
+    "",
+    summary="Replace the opening calendar",
+    responses=_OVERLAP | _CHANGED,
+    dependencies=[*_WRITE, WHOLE],
 )
 async def replace_calendar(body: CalendarBody, service: Service, who: Who) -> CalendarBody:
     """As a whole and at once; the next call is decided by it.
@@ -100,7 +104,9 @@ async def read_rule(service: Service) -> HolidayRuleBody:
     return HolidayRuleBody.from_domain(await service.rule())
 
 
-@router.put("/holidays", summary="Say what is done on public holidays", dependencies=_WRITE)
+@router.put(
+    "/holidays", summary="Say what is done on public holidays", dependencies=[*_WRITE, WHOLE]
+)
 async def set_rule(body: HolidayRuleBody, service: Service, who: Who) -> HolidayRuleBody:
     """The next call is decided by it."""
     return HolidayRuleBody.from_domain(await service.set_rule(body.to_domain(), actor=who.name))
@@ -131,7 +137,7 @@ async def add_period(body: PeriodIn, service: Service, who: Who) -> PeriodOut:
 @router.put(
     "/periods/{period_id}",
     summary="Change a special period",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, WHOLE],
     responses=_NO_PERIOD,
 )
 async def change_period(
@@ -146,7 +152,7 @@ async def change_period(
     "/periods/{period_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Remove a special period",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses=_NO_PERIOD,
 )
 async def remove_period(period_id: PeriodId, service: Service, who: Who) -> None:

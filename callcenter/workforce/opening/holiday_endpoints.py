@@ -10,6 +10,7 @@ from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.versions import VERSIONED, WHOLE, VersionedRoute
 from callcenter.platform.moments import CityDay
 from callcenter.workforce.opening.holiday_schemas import (
     DayBody,
@@ -20,7 +21,7 @@ from callcenter.workforce.opening.holiday_schemas import (
 )
 from callcenter.workforce.opening.workdays import WorkdayService
 
-router = APIRouter(prefix="/api/holidays", tags=["opening"])
+router = APIRouter(prefix="/api/holidays", tags=["opening"], route_class=VersionedRoute)
 
 _READ = [requires(Permission.OPENING_READ)]
 _WRITE = [requires(Permission.OPENING_WRITE)]
@@ -55,7 +56,12 @@ async def read_year(year: Year, service: Service) -> YearOut:
     return YearOut.model_validate(await service.year(year))
 
 
-@router.put("/years/{year}", summary="Enter a year whole", dependencies=_WRITE, responses=_BAD)
+@router.put(
+    "/years/{year}",
+    summary="Enter a year whole",
+    dependencies=[*_WRITE, WHOLE],
+    responses=_BAD,
+)
 async def replace_year(year: Year, body: YearBody, service: Service, who: Who) -> YearOut:
     """As the State Council publishes it: holidays and moved working days. It counts as known then,
     and stands above the published list."""
@@ -67,7 +73,7 @@ async def replace_year(year: Year, body: YearBody, service: Service, who: Who) -
     "/years/{year}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Remove all that was entered of a year",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses={**_BAD, 404: {"description": "Code `calendar_year_not_found`."}},
 )
 async def forget_year(year: Year, service: Service, who: Who) -> None:
@@ -75,7 +81,9 @@ async def forget_year(year: Year, service: Service, who: Who) -> None:
     await service.forget_year(year, actor=who.name)
 
 
-@router.put("/days/{day}", summary="Say what one day is", dependencies=_WRITE, responses=_BAD)
+@router.put(
+    "/days/{day}", summary="Say what one day is", dependencies=[*_WRITE, WHOLE], responses=_BAD
+)
 async def set_day(day: CityDay, body: DayBody, service: Service, who: Who) -> DayOut:
     """It stands above the published list; the year does not count as known for that."""
     return DayOut.model_validate(await service.set_day(day, body.to_domain(), actor=who.name))
@@ -85,7 +93,7 @@ async def set_day(day: CityDay, body: DayBody, service: Service, who: Who) -> Da
     "/days/{day}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Take back what was said of one day",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses={404: {"description": "Code `calendar_day_not_found`."}},
 )
 async def remove_day(day: CityDay, service: Service, who: Who) -> None:

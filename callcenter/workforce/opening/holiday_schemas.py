@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, computed_field, model_validator
 
+from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.moments import CityDay
 from callcenter.platform.texts import LINE
+from callcenter.platform.versions import version_of
 from callcenter.workforce.domain.workdays import DayKind, DaySource, NamedDay, WarningCode
 
 _EXAMPLE: dict[str, JsonValue] = {
@@ -47,6 +49,12 @@ class DayOut(BaseModel):
         " no list of that year is known."
     )
 
+    @computed_field
+    def version(self) -> int:
+        """Of what an admin said of it; 0: nothing."""
+        entered = self.source is DaySource.ADMIN
+        return version_of(self.kind, self.name) if entered else 0
+
 
 class WarningOut(BaseModel):
     """Something to mend before it matters."""
@@ -78,10 +86,11 @@ class YearOut(BaseModel):
     year: int
     known: bool = Field(description="False: every day passes for what its weekday is.")
     declared: bool = Field(description="An admin has entered it whole.")
+    version: int = Field(description="Of what an admin entered of it; 0: nothing.")
     days: list[DayOut]
 
 
-class DayBody(BaseModel):
+class DayBody(VersionIn):
     """What a day is."""
 
     model_config = ConfigDict(
@@ -96,13 +105,21 @@ class DayBody(BaseModel):
         return NamedDay(self.kind, self.name)
 
 
-class YearDay(DayBody):
+class YearDay(BaseModel):
     """One day of a year."""
 
+    model_config = ConfigDict(extra="forbid")
+
     day: CityDay
+    kind: DayKind
+    name: Name = ""
+
+    def to_domain(self) -> NamedDay:
+        """As the service takes it."""
+        return NamedDay(self.kind, self.name)
 
 
-class YearBody(BaseModel):
+class YearBody(VersionIn):
     """All days of a year that differ from their weekday."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})

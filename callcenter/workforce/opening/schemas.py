@@ -14,8 +14,10 @@ from pydantic import (
     model_validator,
 )
 
+from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.moments import CityDay
 from callcenter.platform.texts import BLOCK
+from callcenter.platform.versions import version_of
 from callcenter.workforce.domain.opening import (
     DAY_MINUTES,
     WEEK_DAYS,
@@ -100,8 +102,8 @@ class CalendarBody(BaseModel):
         strict=True,
         ge=0,
         le=2**63 - 1,
-        description="Of the calendar as you read it, so that nobody's change is lost; without it"
-        " whatever is there is replaced.",
+        description="Of the calendar as you read it, so that nobody's change is lost; If-Match"
+        " says the same.",
     )
 
     @model_validator(mode="after")
@@ -177,7 +179,7 @@ class OpeningNowOut(BaseModel):
     closes: datetime | None = Field(description="Null while closed, or if it never closes.")
 
 
-class HolidayRuleBody(BaseModel):
+class HolidayRuleBody(VersionIn):
     """What is done on public holidays and on weekends that are worked."""
 
     model_config = ConfigDict(
@@ -221,6 +223,7 @@ class HolidayRuleBody(BaseModel):
             opens=rule.hours.opens if rule.hours else None,
             closes=rule.hours.closes if rule.hours else None,
             moved_workday_as=rule.moved_workday_as,
+            version=version_of(rule),
         )
 
 
@@ -233,7 +236,7 @@ _PERIOD: dict[str, JsonValue] = {
 }
 
 
-class PeriodIn(BaseModel):
+class PeriodIn(VersionIn):
     """Days in a row that differ: open in one span each, or closed (both null)."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_PERIOD]})
@@ -265,12 +268,19 @@ class PeriodOut(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                _PERIOD | {"id": 3, "updated_by": "admin", "updated_at": "2026-11-24T03:57:04Z"}
+                _PERIOD
+                | {
+                    "id": 3,
+                    "version": 3,
+                    "updated_by": "admin",
+                    "updated_at": "2026-11-24T03:57:04Z",
+                }
             ]
         },
     )
 
     id: int
+    version: int
     first_day: date
     last_day: date = Field(description="Included.")
     opens: int | None
@@ -285,6 +295,7 @@ class PeriodOut(BaseModel):
         span = noted.period.span
         return PeriodOut(
             id=noted.id,
+            version=noted.version,
             first_day=noted.period.first,
             last_day=noted.period.last,
             opens=span.opens if span else None,

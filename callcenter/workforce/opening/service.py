@@ -19,6 +19,7 @@ from callcenter.people.trail.service import Entry, record
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, NotFound, VersionConflict
+from callcenter.platform.versions import check_version, version_of
 from callcenter.telephony.domain.route_default import OpenHours
 from callcenter.workforce.domain.opening import (
     WEEK_DAYS,
@@ -82,6 +83,11 @@ class NotedPeriod:
     note: str
     updated_by: str
     updated_at: datetime
+
+    @property
+    def version(self) -> int:
+        """Of what people write of it."""
+        return version_of(self.id, self.period, self.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +169,7 @@ class OpeningService:
                     " save",
                     version=present,
                 )
+            check_version(present or None, "the calendar")
             await repository.touch(session, now)
             await repository.replace(session, hours, days)
             facts = {"spans": len(hours), "special_days": len(days)}
@@ -212,6 +219,10 @@ class OpeningService:
         """Do so from the next call on."""
         now = self._clock()
         async with self._database.writing() as session:
+            before = await session.run_sync(lambda sync: _rule(sync.connection()))
+            check_version(
+                version_of(before), "the rule for holidays", empty=before == HolidayRule()
+            )
             row = await repository.touch(session, now)
             row.holidays = rule.holidays.value
             row.holiday_opens = rule.hours.opens if rule.hours else None
@@ -257,6 +268,7 @@ class OpeningService:
         now = self._clock()
         async with self._database.writing() as session:
             row = _found_period(await repository.period(session, period_id))
+            check_version(_noted_period(row).version, "the period")
             await repository.touch(session, now)
             _fill_period(row, period, note, actor, now)
             await record(session, _entry("opening.period_changed", row, actor), now=now)
@@ -267,6 +279,7 @@ class OpeningService:
         """Its days are ordinary again; `NotFound` ``period_not_found``."""
         async with self._database.writing() as session:
             row = _found_period(await repository.period(session, period_id))
+            check_version(_noted_period(row).version, "the period")
             now = self._clock()
             await repository.touch(session, now)
             await record(session, _entry("opening.period_removed", row, actor), now=now)

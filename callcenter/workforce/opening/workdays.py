@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from callcenter.people.trail.service import Entry, record
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, NotFound
+from callcenter.platform.versions import check_version, version_of
 from callcenter.workforce.domain.workdays import (
     CalendarWarning,
     DayFacts,
@@ -59,6 +62,8 @@ class WorkdayYear:
     declared: bool
     """An admin has entered it whole."""
     days: Sequence[DayFacts]
+    version: int
+    """Of what an admin entered of it; 0: nothing."""
 
 
 class WorkdayService:
@@ -104,6 +109,7 @@ class WorkdayService:
             known=known.knows(year),
             declared=year in known.declared,
             days=[day for day in facts if day.kind.differs or day.day in known.admin],
+            version=_version(known, year) or 0,
         )
 
     async def replace_year(
@@ -134,6 +140,7 @@ class WorkdayService:
             **days,
         }
         async with self._database.writing() as session:
+            await self._check(session, year)
             await repository.touch(session, now)
             await repository.clear_year(session, year)
             session.add_all(
@@ -169,6 +176,7 @@ class WorkdayService:
             raise NotFound(f"nothing was entered of {year}", code="calendar_year_not_found")
         now = self._clock()
         async with self._database.writing() as session:
+            await self._check(session, year)
             await repository.touch(session, now)
             await record(
                 session, Entry("holidays.year_forgotten", f"year:{year}", {}, actor), now=now
@@ -179,14 +187,22 @@ class WorkdayService:
                 await session.delete(row)
         _log.info("holidays of %d forgotten by=%s", year, actor)
 
+    async def _check(self, session: AsyncSession, year: int) -> None:
+        """That the writer has seen what was entered of `year`."""
+        known = await session.run_sync(
+            lambda sync: read_workdays(sync.connection(), self._official)
+        )
+        check_version(_version(known, year), f"the year {year}")
+
     async def set_day(self, day: date, named: NamedDay, *, actor: str) -> DayFacts:
         """Say what `day` is; `BadInput` ``bad_year``, ``bad_calendar_day``."""
         _check_year(day.year)
         _check_kind(day, named.kind)
         now = self._clock()
         async with self._database.writing() as session:
-            await repository.touch(session, now)
             row = await repository.calendar_day(session, day)
+            check_version(_day_version(row), f"what was said of {day}")
+            await repository.touch(session, now)
             if row is None:
                 row = CalendarDay(day=day)
                 session.add(row)
@@ -203,11 +219,22 @@ class WorkdayService:
             row = await repository.calendar_day(session, day)
             if row is None:
                 raise NotFound(f"nothing was entered of {day}", code="calendar_day_not_found")
+            check_version(_day_version(row), f"what was said of {day}")
             now = self._clock()
             await repository.touch(session, now)
             await record(session, Entry("holidays.day_removed", f"day:{day}", {}, actor), now=now)
             await session.delete(row)
         _log.info("calendar day %s removed by=%s", day, actor)
+
+
+def _version(known: Workdays, year: int) -> int | None:
+    days = {day: named for day, named in known.admin.items() if day.year == year}
+    declared = year in known.declared
+    return version_of(declared, days) if declared or days else None
+
+
+def _day_version(row: CalendarDay | None) -> int | None:
+    return None if row is None else version_of(row.kind, row.name)
 
 
 def _check_year(year: int) -> None:

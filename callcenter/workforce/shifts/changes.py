@@ -14,6 +14,7 @@ from callcenter.people.trail.service import Entry, record
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, Conflict, VersionConflict
+from callcenter.platform.versions import check_version
 from callcenter.workforce.domain.shifts import EntrySource
 from callcenter.workforce.domain.workdays import days_between
 from callcenter.workforce.opening.service import OpeningService
@@ -90,7 +91,7 @@ class RotaChanges:
         self,
         entry_id: int,
         *,
-        version: int,
+        version: int | None = None,
         user_id: int | None = None,
         shift_id: int | None = None,
         note: str | None = None,
@@ -105,7 +106,8 @@ class RotaChanges:
         try:
             async with self._database.writing() as session:
                 row = found_entry(await repository.entry(session, entry_id), entry_id)
-                _check_version(row, version)
+                _check_version(row, row.version if version is None else version)
+                check_version(row.version, f"rota entry {row.id}")
                 shift = (
                     found_shift(await repository.shift(session, row.shift_id), row.shift_id)
                     if shift_id is None
@@ -137,6 +139,7 @@ class RotaChanges:
         """
         async with self._database.writing() as session:
             row = found_entry(await repository.entry(session, entry_id), entry_id)
+            check_version(row.version, f"rota entry {row.id}")
             await record(session, _entry("rota.removed", row, actor), now=self._clock())
             await session.delete(row)
         _log.info("rota entry %d removed by=%s", entry_id, actor)

@@ -9,13 +9,14 @@ from fastapi import APIRouter, status
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.versions import VERSIONED, WHOLE, VersionedRoute
 from callcenter.workforce.shifts.attendance import AttendanceService
 from callcenter.workforce.shifts.attendance_schemas import ShiftsNowOut
 from callcenter.workforce.shifts.common import Id, problem
 from callcenter.workforce.shifts.pattern_schemas import ShiftBody, ShiftOut
 from callcenter.workforce.shifts.patterns import PatternService
 
-router = APIRouter(prefix="/api/shifts", tags=["shifts"])
+router = APIRouter(prefix="/api/shifts", tags=["shifts"], route_class=VersionedRoute)
 
 _READ = [requires(Permission.SHIFT_READ)]
 _OWN = [requires(Permission.SHIFT_OWN)]
@@ -28,7 +29,9 @@ AttendanceNow = Given[AttendanceService]
 _ERRORS: dict[int | str, dict[str, Any]] = {
     404: problem("No such shift.", "shift_not_found", "there is no shift 3"),
     409: problem(
-        "Codes `shift_exists`, `shift_in_use`.", "shift_exists", "there is a shift night already"
+        "Codes `shift_exists`, `shift_in_use`, `version_conflict`.",
+        "shift_exists",
+        "there is a shift night already",
     ),
 }
 
@@ -63,7 +66,12 @@ async def read_shift(shift_id: Id, service: Patterns) -> ShiftOut:
     return ShiftOut.from_info(await service.shift(shift_id))
 
 
-@router.put("/{shift_id}", summary="Change a pattern", dependencies=_WRITE, responses=_ERRORS)
+@router.put(
+    "/{shift_id}",
+    summary="Change a pattern",
+    dependencies=[*_WRITE, WHOLE],
+    responses=_ERRORS,
+)
 async def change_shift(shift_id: Id, body: ShiftBody, service: Patterns, who: Who) -> ShiftOut:
     """As a whole. The rota has the new hours from tomorrow on; what was worked stays."""
     info = await service.change_shift(shift_id, body.to_domain(), actor=who.name)
@@ -74,7 +82,7 @@ async def change_shift(shift_id: Id, body: ShiftBody, service: Patterns, who: Wh
     "/{shift_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Remove a pattern",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses=_ERRORS,
 )
 async def remove_shift(shift_id: Id, service: Patterns, who: Who) -> None:

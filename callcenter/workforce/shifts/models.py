@@ -136,6 +136,8 @@ class LeaveRequest(Base):
     decided_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(Text)
 
+    __table_args__ = (Index("ix_leave_request_state_id", "state", "id"),)
+
     @property
     def people(self) -> tuple[int, ...]:
         """Whom it concerns."""
@@ -171,6 +173,8 @@ class SwapRequest(Base):
     decided_by: Mapped[str | None] = mapped_column(String(64))
     decided_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (Index("ix_swap_request_state_id", "state", "id"),)
 
     @property
     def people(self) -> tuple[int, ...]:

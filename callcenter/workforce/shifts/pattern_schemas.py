@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.moments import CityDay
 from callcenter.platform.texts import BLOCK, LINE
 from callcenter.workforce.domain.opening import DAY_MINUTES
@@ -45,7 +46,7 @@ _SHIFT: dict[str, JsonValue] = {
 }
 
 
-class ShiftBody(BaseModel):
+class ShiftBody(VersionIn):
     """A pattern of a day's work."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SHIFT]})
@@ -78,12 +79,19 @@ class ShiftOut(ShiftBody):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                _SHIFT | {"id": 3, "updated_by": "admin", "updated_at": "2026-11-24T03:57:04Z"}
+                _SHIFT
+                | {
+                    "id": 3,
+                    "version": 3,
+                    "updated_by": "admin",
+                    "updated_at": "2026-11-24T03:57:04Z",
+                }
             ]
         },
     )
 
     id: int
+    version: int
     updated_by: str
     updated_at: AwareDatetime
 
@@ -92,6 +100,7 @@ class ShiftOut(ShiftBody):
         """As the service gives it."""
         return ShiftOut(
             id=info.id,
+            version=info.version,
             code=info.code,
             name=info.name,
             starts=info.pattern.starts,
@@ -127,7 +136,7 @@ _ROTATION: dict[str, JsonValue] = {
 }
 
 
-class RotationBody(BaseModel):
+class RotationBody(VersionIn):
     """A circle of shifts that members go round in."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_ROTATION]})
@@ -162,6 +171,7 @@ class RotationOut(RotationBody):
     """A rotation as it is kept."""
 
     id: int
+    version: int
     updated_by: str
     updated_at: AwareDatetime
 
@@ -170,6 +180,7 @@ class RotationOut(RotationBody):
         """As the service gives it."""
         return RotationOut(
             id=info.id,
+            version=info.version,
             name=info.name,
             circle=list(info.rotation.circle),
             every_days=info.rotation.every_days,

@@ -20,6 +20,7 @@ from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import BadInput, Conflict, NotFound
+from callcenter.platform.versions import check_version, version_of
 from callcenter.workforce.domain.shifts import Rotation, ShiftPattern
 from callcenter.workforce.shifts import repository
 from callcenter.workforce.shifts.models import RotationMember, RotationPlace, Shift, ShiftRotation
@@ -39,6 +40,11 @@ class ShiftInfo:
     enabled: bool
     updated_by: str
     updated_at: datetime
+
+    @property
+    def version(self) -> int:
+        """Of what people write of it."""
+        return version_of(self.id, self.code, self.name, self.pattern, self.enabled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,11 @@ class RotationInfo:
     members: Mapping[int, int]
     updated_by: str
     updated_at: datetime
+
+    @property
+    def version(self) -> int:
+        """Of what people write of it."""
+        return version_of(self.id, self.name, self.rotation, self.members)
 
 
 class PatternService:
@@ -114,6 +125,7 @@ class PatternService:
         tomorrow = self._today() + timedelta(days=1)
         async with self._database.writing() as session:
             row = found_shift(await repository.shift(session, shift_id), shift_id)
+            check_version(_info(row).version, f"shift {row.code}")
             other = await repository.shift_by_code(session, new.code)
             if other is not None and other.id != shift_id:
                 raise _shift_exists(new.code)
@@ -134,6 +146,7 @@ class PatternService:
         """Remove a pattern; `NotFound` ``shift_not_found``, `Conflict` ``shift_in_use``."""
         async with self._database.writing() as session:
             row = found_shift(await repository.shift(session, shift_id), shift_id)
+            check_version(_info(row).version, f"shift {row.code}")
             if await repository.shift_is_used(session, shift_id):
                 raise Conflict(
                     f"shift {row.code} is in the rota or in a rotation: disable it instead",
@@ -191,6 +204,7 @@ class PatternService:
         _check_members(new)
         async with self._database.writing() as session:
             row = found_rotation(await repository.rotation(session, rotation_id), rotation_id)
+            check_version((await read_rotation(session, row)).version, f"rotation {row.name}")
             other = await repository.rotation_by_name(session, new.name)
             if other is not None and other.id != rotation_id:
                 raise _rotation_exists(new.name)
@@ -211,6 +225,7 @@ class PatternService:
         tomorrow = self._today() + timedelta(days=1)
         async with self._database.writing() as session:
             row = found_rotation(await repository.rotation(session, rotation_id), rotation_id)
+            check_version((await read_rotation(session, row)).version, f"rotation {row.name}")
             removed = await repository.forget_rotation(session, rotation_id, tomorrow)
             await repository.clear_rotation(session, rotation_id)
             entry = Entry(

@@ -23,6 +23,7 @@ from callcenter.platform.http.sheets import (
     SheetFile,
     sheet_answer,
 )
+from callcenter.platform.http.versions import VERSIONED, WHOLE, VersionedRoute
 from callcenter.platform.sheets.writing import SheetFormat
 from callcenter.platform.texts import Line
 from callcenter.workforce.shifts.attendance import AttendanceService
@@ -47,7 +48,7 @@ from callcenter.workforce.shifts.schemas import (
 )
 from callcenter.workforce.shifts.service import EntryInfo, ShiftService
 
-router = APIRouter(prefix="/api/rota", tags=["shifts"])
+router = APIRouter(prefix="/api/rota", tags=["shifts"], route_class=VersionedRoute)
 feed_router = APIRouter(prefix="/calendar", tags=["shifts"])
 
 _READ = [requires(Permission.SHIFT_READ)]
@@ -200,7 +201,7 @@ async def read_rotation(rotation_id: Id, service: Patterns) -> RotationOut:
 @router.put(
     "/rotations/{rotation_id}",
     summary="Change a rotation",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, WHOLE],
     responses={404: _NO_ROTATION, 409: _ROTATION_EXISTS, 422: _BAD_ROTATION},
 )
 async def change_rotation(
@@ -215,7 +216,7 @@ async def change_rotation(
     "/rotations/{rotation_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Remove a rotation",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses={404: _NO_ROTATION},
 )
 async def remove_rotation(rotation_id: Id, service: Patterns, who: Who) -> None:
@@ -289,7 +290,7 @@ async def read_entry(entry_id: Id, service: Shifts) -> EntryOut:
 @router.patch(
     "/{entry_id}",
     summary="Change an entry",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, WHOLE],
     responses={
         404: _NO_ENTRY,
         409: problem(
@@ -319,7 +320,7 @@ async def change_entry(
     "/{entry_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Take an entry out",
-    dependencies=_WRITE,
+    dependencies=[*_WRITE, VERSIONED],
     responses={404: _NO_ENTRY},
 )
 async def remove_entry(entry_id: Id, changes: Changes, who: Who) -> None:

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from callcenter.platform.http.sheets import SheetProblemOut
+from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.moments import CityDay
 from callcenter.workforce.domain.rest_rules import ConflictCode, RotaConflict
 from callcenter.workforce.domain.shifts import (
@@ -138,16 +139,13 @@ class EntryIn(BaseModel):
     note: Note = ""
 
 
-class EntryPatch(BaseModel):
+class EntryPatch(VersionIn):
     """Change an entry; what is left out stays."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"version": 1, "user_id": 8}]}
     )
 
-    version: int = Field(
-        strict=True, ge=0, le=2**63 - 1, description="Of the entry as you read it."
-    )
     user_id: UserId | None = None
     shift_id: ShiftId | None = None
     note: Note | None = None

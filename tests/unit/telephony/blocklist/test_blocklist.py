@@ -129,10 +129,11 @@ async def test_what_is_left_out_of_a_change_stays(desk: Desk) -> None:
     entry = await desk.blocked(until=until)
     url = f"{URL}/{entry['id']}"
     changed = (await desk.client.patch(url, json={"reason": " 已核实 "})).json()
-    assert changed == entry | {"reason": "已核实"}
+    assert changed == entry | {"reason": "已核实", "version": changed["version"]}
     assert (await desk.client.patch(url, json={})).json() == changed
     for_good = (await desk.client.patch(url, json={"until": None})).json()
-    assert for_good == changed | {"until": None}
+    assert for_good == changed | {"until": None, "version": for_good["version"]}
+    assert len({one["version"] for one in (entry, changed, for_good)}) == 3
     later = (NOW + timedelta(days=2)).isoformat()
     assert (await desk.client.patch(url, json={"until": later})).json()["reason"] == "已核实"
 

@@ -68,7 +68,9 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     app.include_router(router)
     shelf_of(app).put(queues)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://desk", headers={"If-Match": "*"}
+    ) as client:
         made = Desk(client, queues, database, settings)
         queues.on_change(lambda: made.told.append(None))
 
@@ -240,9 +242,10 @@ async def test_a_number_leads_to_its_queue_until_it_is_removed(desk: Desk) -> No
     made = await desk.client.post(
         "/api/numbers", json={"number": "+8602166660000", "queue": "english", "note": "外事"}
     )
-    assert made.json() == {
+    told = {
         "number": "8602166660000", "queue": "english", "note": "外事", "from_settings": False,
     }  # fmt: skip
+    assert made.json().items() >= told.items()
     assert await desk.queues.queue_of_number("8602166660000") == "english"
     assert await desk.queues.queue_of_number("+8602166660000") == "english"
     assert await desk.queues.queue_of_number("12345") == "12345"
@@ -296,7 +299,8 @@ async def test_a_number_leads_to_one_queue(desk: Desk) -> None:
 async def test_a_key_leads_where_it_was_last_told(desk: Desk) -> None:
     await desk.make()
     answer = await desk.client.put("/api/menu-keys/2", json={"queue": "english"})
-    assert answer.json() == {"key": "2", "queue": "english", "language": None}
+    told = {"key": "2", "queue": "english", "language": None}
+    assert answer.json().items() >= told.items()
     assert [(key.key, key.queue) for key in await desk.queues.menu()] == [
         ("2", "english"), ("9", None),
     ]  # fmt: skip

@@ -254,7 +254,7 @@ async def test_the_workers_questions_are_in_indices(
             session, "pbx1", list(MediaKind), since=None, before=house.now, limit=5
         )
     left, waiting, oldest = [await plan(house, one) for one in asked]
-    assert "ix_media_file_source_left" in left
+    assert "ix_media_file_left" in left
     assert "ix_media_file_status_due_at" in waiting
     assert "TEMP B-TREE" not in waiting
     assert "ix_media_file_started_at_id" in oldest

@@ -196,8 +196,8 @@ async def test_a_rare_state_is_found_over_pages_that_end_early(
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        (VoiceMessageFilter(), "ix_voice_message_started_at"),
-        (VoiceMessageFilter(started_from=NOON), "ix_voice_message_started_at"),
+        (VoiceMessageFilter(), "ix_voice_message_started_at_id"),
+        (VoiceMessageFilter(started_from=NOON), "ix_voice_message_started_at_id"),
         (VoiceMessageFilter(call_id="pbx1:1.1"), "ix_voice_message_call_id"),
     ],
 )

@@ -14,6 +14,7 @@ from callcenter.people.access.rights import Actor
 from callcenter.people.domain.permissions import Role, permissions_of
 from callcenter.platform.http.api import install_error_handlers
 from callcenter.platform.http.given import shelf_of
+from callcenter.platform.versions import version_of
 from callcenter.workforce.agents import endpoints, reason_endpoints
 from tests.unit.workforce.agents.office import FIRST, FREE, LI, WANG, Office, talking
 
@@ -53,7 +54,7 @@ async def door(office: Office) -> AsyncIterator[Door]:
     app.include_router(reason_endpoints.router)
     shelf_of(app).put(office.agents, office.reasons, office.history)
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://door"
+        transport=httpx.ASGITransport(app), base_url="http://door", headers={"If-Match": "*"}
     ) as client:
         door = Door(client, office)
 
@@ -176,16 +177,19 @@ async def test_the_sums_of_a_day(door: Door) -> None:
 async def test_skills_and_wrap_up_times(door: Door) -> None:
     door.who = SUPERVISOR
     path = f"/api/agents/{WANG}/skills"
-    assert await door.ask("GET", path) == (200, {"levels": {}})
-    skills = {"levels": {"12345": 1, "english": 3}}
-    assert await door.ask("PUT", path, json=skills) == (200, skills)
+    assert await door.ask("GET", path) == (200, {"levels": {}, "version": version_of({})})
+    levels = {"12345": 1, "english": 3}
+    skills = {"levels": levels, "version": version_of(levels)}
+    assert await door.ask("PUT", path, json={"levels": levels}) == (200, skills)
     assert await door.ask("GET", path) == (200, skills)
     for bad in ({"12345": 0}, {"12345": 10}, {"12345": True}, {"1 2": 1}):
         assert await door.code("PUT", path, json={"levels": bad}) == (422, "bad_input")
     assert await door.code("PUT", path, json={"levels": {"x": 1}}) == (422, "queue_unknown")
     assert await door.code("GET", "/api/agents/99/skills") == (404, "agent_unknown")
-    times = {"seconds": {"english": 60}}
-    assert await door.ask("PUT", "/api/agents/wrap-up-times", json=times) == (200, times)
+    seconds = {"english": 60}
+    times = {"seconds": seconds, "version": version_of(seconds)}
+    put = await door.ask("PUT", "/api/agents/wrap-up-times", json={"seconds": seconds})
+    assert put == (200, times)
     assert await door.ask("GET", "/api/agents/wrap-up-times") == (200, times)
 
 

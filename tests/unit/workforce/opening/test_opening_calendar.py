@@ -81,7 +81,9 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     shelf_of(app).put(database, settings, service)
     let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://desk", headers={"If-Match": "*"}
+    ) as client:
         yield Desk(client, database, service, watch)
     await database.close()
 

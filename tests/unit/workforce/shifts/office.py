@@ -239,7 +239,9 @@ async def office(home: Path, **more: Any) -> AsyncIterator[Office]:
     )
     door = let_in(app, database, settings)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://office") as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://office", headers={"If-Match": "*"}
+    ) as client:
         made = Office(
             client, database, settings, door, watch, staff, logins, shifts, requests, opening
         )

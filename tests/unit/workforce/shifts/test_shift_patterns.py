@@ -12,8 +12,9 @@ from tests.unit.workforce.shifts.office import CHEN, LI, WANG, ZHAO, Office
 async def test_what_was_made_is_what_is_read(desk: Office) -> None:
     found = await desk.get("/api/shifts")
     assert [shift["code"] for shift in found] == ["early", "late", "night"]
-    assert found[2] | {"id": 0, "updated_at": ""} == {
+    assert found[2] | {"id": 0, "version": 0, "updated_at": ""} == {
         "id": 0,
+        "version": 0,
         "code": "night",
         "name": "night班",
         "starts": 1320,
