@@ -57,7 +57,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     # What is there now stays: a look for garbage that goes through all of it would stop everything
-    # for a tenth of a second, again and again.
+    # for nearly a fifth of a second, again and again.
     gc.collect()
     gc.freeze()
     uvicorn.run(
