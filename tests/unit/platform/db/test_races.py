@@ -28,6 +28,7 @@ from callcenter.telephony.calls.service import CallService
 from callcenter.telephony.domain.ledger import LedgerChanges, Outcome
 from callcenter.workforce.steering import repository as switches
 from callcenter.workforce.steering.models import SteeringSwitchRow
+from tests.unit.rows import add_users
 from tests.unit.traces import journal, ledger_of
 from tests.unit.workforce.agents.office import FIRST, LI, WANG, Office
 from tests.unit.workforce.callbacks.house import House
@@ -186,6 +187,7 @@ async def test_missed_calls_of_one_number_are_one_call_back(both: Both, tmp_path
 async def test_of_two_who_sit_down_at_one_seat_one_is_refused(both: Both) -> None:
     offices = [Office(database, both.settings) for database in both.processes]
     await offices[0].seats.ensure_first()
+    await add_users(both.one, {WANG: "王芳", LI: "李静"})
 
     async def sit(office: Office, user_id: int) -> str:
         try:
