@@ -210,3 +210,14 @@ def test_what_a_waiting_caller_is_told_ends_with_his_waiting(plan: Dialplan) -> 
             elif step.app == "Playback":
                 assert asked or step.label, f"{step.where} plays without asking"
                 asked = False
+
+
+PATTERN_MAX = 255
+"""Characters of a pattern that the PBX keeps (main/pbx.c); a longer one is cut, and a warning."""
+
+
+def test_no_pattern_is_longer_than_the_pbx_keeps() -> None:
+    for file in sorted((ROOT / "dialplan").glob("*.conf")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if (found := re.match(r"exten\s*=>?\s*(_[^,]+),", line)) is not None:
+                assert len(found[1]) <= PATTERN_MAX, (file.name, line)
