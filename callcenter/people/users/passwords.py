@@ -15,7 +15,6 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn import zxcvbn
 
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import BadInput, TooManyRequests
@@ -82,6 +81,8 @@ def check_rules(password: str, login: str) -> None:
 
 
 def _guessable(password: str, login: str) -> bool:
+    from zxcvbn import zxcvbn  # when a password is chosen: its lists take 13 MB
+
     # Its reckoning takes the square of the length; what is longer than this is guessed by nobody.
     found = zxcvbn(password[:RECKONED], user_inputs=[login, *OURS])
     parts = found["sequence"]

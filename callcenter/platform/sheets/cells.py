@@ -12,8 +12,6 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import TypeVar
 
-from openpyxl.utils.datetime import from_excel
-
 from callcenter.platform.moments import day_in_range
 from callcenter.platform.texts import block, line
 
@@ -143,6 +141,8 @@ def day(cell: str) -> date:
     their number of days."""
     try:
         if isinstance(cell, Serial):
+            from openpyxl.utils.datetime import from_excel  # as in `excel`
+
             moment = from_excel(cell.days, cell.epoch)
             if isinstance(moment, datetime) and moment.time() == time():
                 return day_in_range(moment.date())

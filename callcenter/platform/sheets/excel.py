@@ -9,14 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
-from openpyxl import load_workbook
-from openpyxl.xml import DEFUSEDXML
-
 from callcenter.platform.sheets.cells import Serial
 from callcenter.platform.sheets.faults import SheetFault, SheetProblem
-
-if not DEFUSEDXML:  # a sheet from outside may hold an XML bomb
-    raise ImportError("openpyxl must find defusedxml")
 
 PACKED = b"PK\x03\x04"
 OLD = b"\xd0\xcf\x11\xe0"
@@ -63,6 +57,12 @@ def _look(data: bytes, unpacked_max: int) -> None:
 
 
 def _read(data: bytes, rows_max: int) -> list[tuple[int, list[str]]]:
+    # When a workbook comes: few services see one, and it takes memory.
+    from openpyxl import load_workbook
+    from openpyxl.xml import DEFUSEDXML
+
+    if not DEFUSEDXML:  # a sheet from outside may hold an XML bomb
+        raise ImportError("openpyxl must find defusedxml")
     book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
     try:
         pages = [page for page in book.worksheets if page.sheet_state == "visible"]

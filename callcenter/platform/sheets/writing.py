@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from enum import StrEnum
 
-import xlsxwriter
-
 from callcenter.platform.sheets.cells import escaped, unescaped
 
 Value = str | int | bool | date | None
@@ -68,6 +66,8 @@ def _in_csv(value: Value) -> str:
 def _xlsx(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
     out = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    import xlsxwriter  # when it is used: it takes memory
+
     book = xlsxwriter.Workbook(out, options)
     page = book.add_worksheet()
     page.freeze_panes(1, 0)

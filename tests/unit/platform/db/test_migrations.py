@@ -63,13 +63,17 @@ async def test_revisions_are_read_as_alembic_reads_them(url: str) -> None:
     await engine.dispose()
 
 
-def test_the_service_loads_nothing_that_only_commands_need() -> None:
+RARELY = {"alembic", "mako", "callcenter.platform.db.migrate", "openpyxl", "xlsxwriter", "zxcvbn"}
+"""Of commands, of who sends a workbook or chooses a password."""
+
+
+def test_the_service_begins_without_what_is_rarely_needed() -> None:
     """Its memory: Alembic alone, with its templates and all migrations, is 10 MiB."""
     code = "import sys, callcenter.server; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=SCRIPTS.parent, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert not {"alembic", "mako", "callcenter.platform.db.migrate"}.intersection(loaded)
+    assert not RARELY.intersection(loaded)
 
 
 async def test_two_processes_that_start_together_upgrade_once(url: str) -> None:
