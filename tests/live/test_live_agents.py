@@ -24,8 +24,6 @@ pytestmark = [
 
 WRAP_UP_SECONDS = 6
 SETTINGS = {
-    # A machine steers these agents: nobody has a session.
-    "agent_session_end": "keep",
     "agents_required": True,
     "wrap_up_seconds": WRAP_UP_SECONDS,
     "ring_no_answer_limit": 2,

@@ -29,9 +29,6 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-# A machine steers the agent: nobody has a session.
-SETTINGS = {"agent_session_end": "keep"}
-
 
 class Screen:
     """A browser that watches; `items` is what it holds."""

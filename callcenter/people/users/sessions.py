@@ -281,6 +281,15 @@ class SessionService:
         now = self._clock()
         return frozenset(row.user_id for row, user in pairs if self._valid(row, user, now))
 
+    async def used_since(self, moments: Mapping[int, datetime]) -> frozenset[int]:
+        """Those of `moments` (moments by user) who used a session at theirs or later; it may be
+        over meanwhile. Sessions that were ended, not run out, are not known any more."""
+        if not moments:
+            return frozenset()
+        async with self._database.reading() as session:
+            pairs = await repository.latest_sessions(session, moments.keys())
+        return frozenset(row.user_id for row, _ in pairs if row.seen_at >= moments[row.user_id])
+
     def _valid(self, row: UserSession, user: User, now: datetime) -> bool:
         return user.enabled and now < row.expires_at and now - row.seen_at < self._idle
 

@@ -347,9 +347,12 @@ class AgentService:
         _log.info("agent %d is taken off: %s", user_id, reason)
         return agent.activity is Activity.IDLE and not stay
 
-    def seated_users(self) -> Collection[int]:
-        """Who is logged in to a seat."""
-        return set(self._roll.by_seat.values())
+    def seated_since(self) -> Mapping[int, datetime]:
+        """Who is logged in to a seat, and since when."""
+        return {
+            user_id: self._roll.agents[user_id].logged_in_at
+            for user_id in self._roll.by_seat.values()
+        }
 
     def _refuse(self, user_id: int, command: Command) -> None:
         agent = self._roll.agents.get(user_id) or Agent(since=self._clock())

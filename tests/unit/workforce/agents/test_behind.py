@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,9 +22,13 @@ from tests.unit.workforce.agents.office import FIRST, FREE, LI, SECOND, WANG, Of
 class Sessions:
     def __init__(self) -> None:
         self.alive: set[int] = {WANG, LI}
+        self.used: set[int] = set()
 
     async def behind(self, user_ids: Collection[int]) -> frozenset[int]:
         return frozenset(self.alive & set(user_ids))
+
+    async def used_since(self, moments: Mapping[int, datetime]) -> frozenset[int]:
+        return frozenset(self.used & set(moments))
 
 
 def watch(office: Office, rule: AgentSessionEnd) -> tuple[SomebodyBehind, Sessions]:
@@ -48,6 +52,7 @@ async def test_his_call_goes_on_and_the_next_is_not_offered(office: Office) -> N
     behind, sessions = watch(office, AgentSessionEnd.LOG_OUT)
     await office.agents.log_in(WANG, FIRST, actor="x")
     await office.sees(FIRST, talking("17.2"))
+    await behind.look()
     sessions.alive.discard(WANG)
     for _ in range(3):
         await behind.look()
@@ -65,6 +70,7 @@ async def test_by_setting_he_keeps_the_seat_on_a_break_or_nothing_happens(office
     behind, sessions = watch(office, AgentSessionEnd.BREAK)
     nothing, _ = watch(office, AgentSessionEnd.KEEP)
     await office.agents.log_in(WANG, FIRST, actor="x")
+    await behind.look()
     sessions.alive.clear()
     await nothing.look()
     assert (await office.agents.get(WANG)).agent.on_break is None
@@ -72,6 +78,31 @@ async def test_by_setting_he_keeps_the_seat_on_a_break_or_nothing_happens(office
         await behind.look()
     agent = (await office.agents.get(WANG)).agent
     assert (agent.seat, agent.on_break and agent.on_break.reason) == (FIRST, "session_ended")
+
+
+async def test_who_was_seated_by_somebody_else_works_with_his_phone_alone(office: Office) -> None:
+    """Until he has a session; from then on its end is his."""
+    behind, sessions = watch(office, AgentSessionEnd.LOG_OUT)
+    sessions.alive.clear()
+    await office.agents.log_in(WANG, FIRST, actor="a machine")
+    for _ in range(2):
+        await behind.look()
+    assert office.agents.at(FIRST) == WANG
+    sessions.alive.add(WANG)
+    await behind.look()
+    sessions.alive.discard(WANG)
+    await behind.look()
+    assert office.agents.at(FIRST) is None
+
+
+async def test_a_session_that_ran_out_while_the_service_was_down_has_ended(office: Office) -> None:
+    behind, sessions = watch(office, AgentSessionEnd.LOG_OUT)
+    await office.agents.log_in(WANG, FIRST, actor="x")
+    await office.agents.log_in(LI, SECOND, actor="a machine")
+    sessions.alive.clear()
+    sessions.used.add(WANG)
+    await behind.look()
+    assert (office.agents.at(FIRST), office.agents.at(SECOND)) == (None, LI)
 
 
 async def test_who_is_no_agent_any_more_leaves_after_his_call(office: Office) -> None:
