@@ -221,3 +221,9 @@ def test_no_pattern_is_longer_than_the_pbx_keeps() -> None:
         for line in file.read_text(encoding="utf-8").splitlines():
             if (found := re.match(r"exten\s*=>?\s*(_[^,]+),", line)) is not None:
                 assert len(found[1]) <= PATTERN_MAX, (file.name, line)
+
+
+def test_no_condition_has_an_empty_application() -> None:
+    """``ExecIf(…?:Set(…))`` looks for the application "" when it is true, and ends the call."""
+    for file in sorted((ROOT / "dialplan").glob("*.conf")):
+        assert re.findall(r"ExecIf\(.*\?\s*:.*", file.read_text(encoding="utf-8")) == [], file.name
