@@ -326,7 +326,9 @@ def test_folders_that_cannot_be_written_are_said(stage: Stage) -> None:
         stage.render()
     assert caught.value.error_code == "home_not_writable"
     other = Stage(stage.folder, "other")
-    other.settings = Settings(home=other.home, cache=stage.home / "asterisk" / "sounds")
+    blocked = other.home.parent / "cache-in-the-way"
+    other.settings = Settings(home=other.home, cache=blocked)
+    blocked.write_text("in the way", encoding="utf-8")  # since the settings were read
     with pytest.raises(SetupError) as caught:
         other.render()
     assert caught.value.error_code == "cache_not_writable"

@@ -289,7 +289,7 @@ async def test_a_reading_step_cannot_write_and_a_queue_of_writers_is_not_endless
         async with place.database.reading() as session:
             await session.execute(metadata.tables["call"].delete())
 
-    with pytest.raises(DBAPIError, match="read-only transaction"):
+    with pytest.raises(DatabaseUnavailable, match="read-only transaction"):
         await write_reading()
 
     impatient = make_postgresql_engine(
