@@ -13,10 +13,11 @@ from datetime import datetime
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from fastapi import Query, Request
+from fastapi import Query
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.requests import HTTPConnection
 
 from callcenter.platform.domain.nearest import nearest
 from callcenter.platform.errors import BadInput
@@ -63,7 +64,7 @@ class KnownQuery:
     def __init__(self) -> None:
         self._known: dict[int, tuple[APIRoute, dict[str, bool] | None]] = {}
 
-    async def __call__(self, request: Request) -> None:
+    async def __call__(self, request: HTTPConnection) -> None:
         """Compare what was asked with what the route that answers knows."""
         route = request.scope.get("route")
         if not request.scope.get("query_string") or not isinstance(route, APIRoute):

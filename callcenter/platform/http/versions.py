@@ -23,11 +23,14 @@ _TAG = re.compile(r'\s*(?:W/)?"([^"]*)"\s*(?:,|$)')
 _NO_VERSION = -1
 """A tag that we never gave: nothing has it."""
 
+_VISIBLE = r"^[ -~]*$"
+
 IfMatch = Annotated[
     str | None,
     Header(
         alias="If-Match",
         max_length=1000,
+        pattern=_VISIBLE,
         description='The ETag that was read, such as `"3"`: nothing is written if the thing has'
         " another now. `*`: whatever is there. The same as `version` in a body.",
     ),
@@ -37,6 +40,7 @@ IfNoneMatch = Annotated[
     Header(
         alias="If-None-Match",
         max_length=1000,
+        pattern=_VISIBLE,
         description="`*`: only if it is not there yet. Anything else is ignored.",
     ),
 ]

@@ -21,6 +21,7 @@ from callcenter.people.trail.repository import TrailFilter
 from callcenter.people.trail.service import Entry, Trail
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database
+from callcenter.platform.db.faults import tell_faults
 from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.db.postgresql import make_postgresql_engine
 from callcenter.platform.db.unavailable import DatabaseUnavailable
@@ -292,9 +293,9 @@ async def test_a_reading_step_cannot_write_and_a_queue_of_writers_is_not_endless
     with pytest.raises(DatabaseUnavailable, match="read-only transaction"):
         await write_reading()
 
-    impatient = make_postgresql_engine(
-        parse_url(place.settings.db_url), lock_ms=50, patience_ms=None
-    )
+    url = parse_url(place.settings.db_url)
+    impatient = make_postgresql_engine(url, lock_ms=50, patience_ms=None)
+    tell_faults(impatient.sync_engine, url)
 
     async def write_second() -> None:
         async with impatient.connect() as connection:
