@@ -41,6 +41,16 @@ async def out_of_every_queue(office: Office, seat: Phone) -> None:
     await office.system.until(probe, 10)
 
 
+async def offered_no_more(office: Office, seat: Phone) -> None:
+    """Wait until the queues have it that way: it is some ten milliseconds behind the session."""
+
+    async def probe() -> bool:
+        now = (await office.system.get("/api/live"))["items"]["seats"].get(seat.user, {})
+        return bool(now.get("paused"))
+
+    await office.system.until(probe, 10)
+
+
 Way = Callable[[Person, Office], Awaitable[None]]
 
 
@@ -52,6 +62,7 @@ async def test_a_talk_goes_on_to_its_end_and_then_the_seat_is_out(office: Office
     other, second = await office.at_seat(1)
     busy = await stories.talk(second)
     await way(person, office)
+    await offered_no_more(office, seat)
     # Seat and citizen go on hearing each other, and somebody waits for the next seat that is free.
     await stories.speak(talk.out, talk.taken)
     citizen, waiting = await stories.dial()
