@@ -110,7 +110,7 @@ async def test_a_message_ends_with_thanks_when_no_sound_comes_at_all(
         out.stream.mute = not spoken
         await stories.message_begun(out)
         if spoken:
-            await out.say(stories.caller_voice[: 3 * RATE]).wait()
+            await out.say(stories.caller_voice[: 5 * RATE]).wait()
             out.stream.mute = True
         thanked = asyncio.create_task(out.hears(SHORT_HZ, timeout=30))
         await out.ended(30)
