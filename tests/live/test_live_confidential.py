@@ -62,6 +62,7 @@ async def test_nobody_hears_a_confidential_talk_who_may_not_see_its_citizen(
     chief = await office.person("supervisor")
     talk = await stories.talk_with(first, phone)
     await set_confidential(stories, talk, secret=True)
+    phone.log.clear()  # The queue may have offered it the call, too.
     for step, body in (
         ("spy", {"mode": "listen"}), ("spy", {"mode": "whisper"}), ("spy", {"mode": "barge"}),
         ("take-over", {}),
@@ -81,7 +82,7 @@ async def test_nobody_hears_a_confidential_talk_who_may_not_see_its_citizen(
     assert refusal(await chief.browser.get(audio)) == HIDDEN
     assert (await chief.browser.head(audio)).status_code == 403
     assert (await trusted.browser.get(audio)).status_code == 200
-    assert not [line for line in phone.log if line.startswith("< INVITE")][1:]
+    assert len([line for line in phone.log if line.startswith("< INVITE")]) == 1
 
 
 async def test_listening_ends_when_the_case_becomes_confidential(office: Office) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from callcenter.simulator.call import Call
@@ -105,6 +106,26 @@ def inactive(response: Response) -> Response:
     return response
 
 
+async def gone_unheard(stories: Stories, taken: Call) -> None:
+    """It answers and leaves while the PBX is out of breath: answer and goodbye lie there together,
+    and no step of the dialplan runs on that leg."""
+    pbx = psutil.Process(stories.system.process("asterisk"))
+    taken.phone.log.clear()
+    pbx.suspend()
+    try:
+        answer = asyncio.create_task(taken.answer())
+        while not any(line.startswith("> SIP/2.0 200") for line in taken.phone.log):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        leaving = asyncio.create_task(taken.hang_up())
+        while not any(line.startswith("> BYE") for line in taken.phone.log):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    finally:
+        pbx.resume()
+    await leaving
+    await answer
+    await taken._request("BYE")  # Once more: the first one may have come before the answer did.
+
+
 async def answers_and_is_gone(taken: Call, how: str) -> None:
     if how == "no media":
         mine = taken._mine
@@ -118,14 +139,17 @@ async def answers_and_is_gone(taken: Call, how: str) -> None:
     await taken.ended()
 
 
-@pytest.mark.parametrize("how", ["no description", "no media", "inactive", "leaves"])
+@pytest.mark.parametrize("how", ["no description", "no media", "inactive", "leaves", "unheard"])
 async def test_a_seat_without_sound_is_no_talk(stories: Stories, how: str) -> None:
     mute, good = await stories.seat(0), await stories.seat(1)
     good.refuse_with = 486
     citizen, out = await stories.dial()
     taken = await mute.next_call(15)
     good.refuse_with = 0
-    await answers_and_is_gone(taken, how)
+    if how == "unheard":
+        await gone_unheard(stories, taken)
+    else:
+        await answers_and_is_gone(taken, how)
     await stories.answer(good, out)
     await out.hang_up()
     told = await stories.answered_story(citizen.user, good.user)

@@ -167,9 +167,9 @@ async def test_a_queue_is_changed_under_those_who_talk_and_wait(house: House) ->
     await late_out.hang_up()
     await stories.speak(talk.out, talk.taken)
     await talk.out.hang_up()
-    await agent.becomes("wrap_up")
     await stories.answer(phone, out)
     await out.hang_up()
+    assert (await agent.states()).count("wrap_up") >= 1, "between the two"
     assert await house.visits(waiting) == [(HOTLINE, "connected")]
     assert [how for _queue, how in await house.visits(late)] == ["full"]
     await stories.answered_story(talk.number, phone.user)

@@ -16,6 +16,7 @@ from callcenter.telephony.domain.ledger import (
     Direction,
     EndedBy,
     NoRoom,
+    RingEnd,
     TransferEnd,
 )
 from callcenter.telephony.domain.legs import Leg, LegKind
@@ -69,7 +70,11 @@ class UserEvents:
         leg.call.priority = PRIORITY_RETURNED
 
     def _no_talk(self, leg: Leg, row: JournalRow) -> None:
-        """Said on the leg that has answered and left, before its end."""
+        """Said on the leg that has answered and left, before its end; of one that had left before
+        it could say anything, on the citizen's."""
+        if row.facts.get("said_by") == "citizen":
+            answered = (ring for ring in reversed(leg.call.rings) if ring.how is RingEnd.ANSWERED)
+            leg = next((ring.leg for ring in answered), leg)
         if leg.talk is not None:
             call = leg.talk.call
         elif leg.ring is not None:

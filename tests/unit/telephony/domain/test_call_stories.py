@@ -346,6 +346,21 @@ def test_the_ledger_agrees_with_the_pbxs_own_queue_log(name: str) -> None:
     assert list(compare_queues(entries, changes.queue_visits, changes.talks)) == []
 
 
+@pytest.mark.parametrize("name", ["met", "alone"])
+def test_a_seat_that_was_gone_before_its_first_step_had_no_talk(name: str) -> None:
+    """Its own leg says nothing then, the citizen's does; both were in a bridge for a moment (met),
+    or it alone."""
+    changes = ledger_of(journal(f"unheard/{name}"))
+    told = tell(changes)
+    assert [line.strip().partition(" ")[0] for line in told].count("talked") == 1
+    assert [(ring.seat, ring.how) for ring in changes.rings] == [
+        ("8001", "refused"), ("8002", "answered"),
+    ]  # fmt: skip
+    entries = list(read_queue_log(FOLDER / f"unheard/{name}.queue_log"))
+    no_talks = {ring.channel for ring in changes.rings if ring.how == "refused"}
+    assert list(compare_queues(entries, changes.queue_visits, changes.talks, no_talks)) == []
+
+
 ANEW = "voices/attended_keys_anew"
 """Of another day than the others, which are of one run of the PBX."""
 ANEW_STORY = """
