@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fastapi.routing
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -61,6 +62,19 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
             headers={"Authorization": f"Bearer {token}"},
         ) as client:
             yield Running(app, client, settings)
+
+
+async def test_nothing_of_the_api_is_read_once_somebody_asks(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes half a second, in which no call would be served."""
+
+    def read(*_args: Any, **_options: Any) -> None:
+        raise AssertionError("an endpoint was read with a request waiting")
+
+    monkeypatch.setattr(fastapi.routing, "_populate_api_route_state", read)
+    for path in running.app.openapi()["paths"]:
+        assert (await running.client.get(path)).status_code != 500, path
 
 
 async def test_no_route_of_the_api_is_open_to_strangers(running: Running) -> None:
