@@ -59,7 +59,7 @@ def create_app(settings: Settings, secrets: Secrets) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=partial(_lifespan, settings=settings, secrets=secrets, metrics=metrics),
-        routes=routes(),
+        routes=[*routes()],
         # Outermost first: times hold for every answer, and no stranger's body is read.
         middleware=[
             Middleware(RequestTimes, observe=metrics.request_done),
