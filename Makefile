@@ -34,10 +34,12 @@ demo: venv
 doctor: venv
 	@exec $(BIN)/callcenter doctor
 
+# The console is built before the tests, which have no time for it; its own checks are tests.
 # All checks run even when one fails, and pytest comes last: its summary is the last line.
 test: venv-dev
 	@status=0; \
-	for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports"; do \
+	for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports" \
+		"callcenter console"; do \
 		echo "== $$check"; $(BIN)/$$check || status=1; \
 	done; \
 	echo "== pytest"; $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile \
@@ -56,8 +58,8 @@ venv:
 venv-dev:
 	@$(PYTHON) -I callcenter/setup/bootstrap.py --dev
 
-# Brings both lock files up to pyproject.toml, for every Python and system it allows; versions that
-# are there stay (make lock LOCK_ARGS=--upgrade). The locks name no host: packages come from the
+# Brings the lock files up to pyproject.toml, for every Python and system it allows, and the one of
+# Node; versions that are there stay (make lock LOCK_ARGS=--upgrade). The locks name no host: packages come from the
 # machine's own index.
 lock:
 	@test -x build/lock/bin/uv || { $(PYTHON) -m venv build/lock && build/lock/bin/pip -q install uv; }
@@ -65,6 +67,8 @@ lock:
 		build/lock/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
 			--extra postgresql $(LOCK_ARGS) -o $$group pyproject.toml || exit 1; \
 	done
+	@build/lock/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
+		$(LOCK_ARGS) -o requirements-node.lock callcenter/web/node.in
 
 # Asks the package registry (its JSON API, which knows the advisories of the PyPA's database) of each
 # locked version. A mirror that serves files alone cannot answer: then it says so and fails, for a

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
+import json
+import os
 import select
 import socket
 import sys
@@ -13,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from callcenter.platform.config import Settings, TrunkMode
@@ -22,7 +26,8 @@ from callcenter.platform.db.revisions import head_revision
 from callcenter.platform.errors import SetupError
 from callcenter.platform.private import make_home
 from callcenter.platform.secrets import Secrets, ensure_secrets
-from callcenter.setup.deployment import write_configuration
+from callcenter.setup.console import ensure_console
+from callcenter.setup.deployment import REPOSITORY, write_configuration
 from callcenter.setup.limits import calls_for, open_files
 from callcenter.setup.run import phone_address
 from callcenter.setup.supervisor import run_dir
@@ -144,7 +149,54 @@ def prepare(settings: Settings) -> Prepared:
         calls = calls_for(open_files(), settings.max_channels)
         if calls < settings.max_channels:
             current.result += f", {calls} calls at most: more need more open files (ulimit -n)"
+    with step("console") as current:
+        current.result = _bring_console(settings, current.progress)
     return Prepared(settings, secrets, toolbox, seats)
+
+
+def _bring_console(settings: Settings, progress: Callable[[str], None]) -> str:
+    """Have the console in place; what came of it. Calls are taken without it: a registry that is
+    away keeps nobody from starting, and the page says what to do."""
+    try:
+        built = ensure_console(settings.cache, described_api(settings.cache), progress)
+    except SetupError as error:
+        return f"NOT BUILT, calls are taken without it: {error.message}"
+    link = settings.console_dir
+    if not link.is_symlink() or link.readlink() != built:
+        fresh = link.with_name(f".{link.name}.new")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(built)
+        fresh.replace(link)
+    return f"{built}"
+
+
+def described_api(cache: Path) -> bytes:
+    """The API's description, from which the console's types are made: the program's own, the same
+    whatever the settings. Making it takes seconds, so it is kept by the program's sources."""
+    kept = cache / f"api-{_program_digest()}.json"
+    with suppress(FileNotFoundError):
+        return kept.read_bytes()
+    application: Any = import_module("callcenter.app")
+    settings = Settings(_env_file=None, home=Path("unused"))
+    description = application.create_app(settings, Secrets.make()).openapi()
+    # Another version of the program alone is no reason to build again.
+    description["info"]["version"] = ""
+    made = json.dumps(description, ensure_ascii=False, sort_keys=True).encode()
+    cache.mkdir(parents=True, exist_ok=True)
+    fresh = kept.with_name(f".{kept.name}.{os.getpid()}")
+    fresh.write_bytes(made)
+    fresh.replace(kept)
+    return made
+
+
+def _program_digest() -> str:
+    digest = hashlib.sha256((REPOSITORY / "requirements.lock").read_bytes())
+    for folder, names, files in os.walk(REPOSITORY / "callcenter"):
+        names[:] = sorted(name for name in names if name not in ("web", "__pycache__"))
+        for name in sorted(files):
+            if name.endswith(".py"):
+                digest.update(name.encode() + (Path(folder) / name).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def check_home(settings: Settings) -> None:
@@ -228,6 +280,7 @@ def summary(prepared: Prepared) -> list[str]:
     address = phone_address(settings)
     return [
         "",
+        f"console    {settings.api_url}/",
         f"API        {settings.api_url}/docs, token in {settings.token_file}",
         f"12345      {how_to_dial(settings)}",
         f"phones     register at {address}:{settings.sip_port} (UDP or TCP) as one of"

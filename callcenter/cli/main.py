@@ -13,13 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
-from callcenter.cli.instance import check_home, prepare, say, summary, tell
+from callcenter.cli.instance import check_home, described_api, prepare, say, summary, tell
 from callcenter.people.domain.permissions import Role
 from callcenter.platform.config import Settings, load_settings
 from callcenter.platform.db.engine import Database
 from callcenter.platform.errors import CallcenterError, SetupError
 from callcenter.platform.private import keep_private
 from callcenter.platform.secrets import load_secrets
+from callcenter.setup.console import ensure_console
 from callcenter.setup.disk_guard import give_reserves
 from callcenter.setup.ports import check_ports
 from callcenter.setup.run import alone, clear_leftovers, phone_address
@@ -80,6 +81,13 @@ def setup() -> None:
     settings = load_settings()
     prepare(settings)
     say("set up; `callcenter run` starts it")
+
+
+@app.command()
+def console() -> None:
+    """Build the console that browsers load, unless it is there; the next start serves it."""
+    settings = load_settings()
+    say(str(ensure_console(settings.cache, described_api(settings.cache), say)))
 
 
 @app.command()

@@ -816,6 +816,11 @@ class Settings(BaseSettings):
         return self.room_dir / "state.json"
 
     @cached_property
+    def console_dir(self) -> Path:
+        """What browsers load: a link that set-up makes to the console it has built."""
+        return self.home / "console"
+
+    @cached_property
     def log_dir(self) -> Path:
         """Logs of our own processes."""
         return self.home / "log"
