@@ -24,6 +24,8 @@ from callcenter.telephony.domain.records import Rating, Recording, VoiceMessage
 from callcenter.telephony.domain.steering import Mark
 from callcenter.telephony.domain.voices import Count
 
+_NOT_ANSWERED = (None, RingEnd.NO_ANSWER)
+
 Handler = Callable[[Leg, JournalRow], None]
 
 
@@ -57,11 +59,22 @@ class UserEvents:
             Event.STEERED: self._steered,
         }
 
-    def _transfer_returned(self, leg: Leg, _row: JournalRow) -> None:
+    def _transfer_returned(self, leg: Leg, row: JournalRow) -> None:
+        self._was_refused(leg, row)
         leg.call.settle_transfer(TransferEnd.RETURNED)
         self._note(leg.call)
 
-    def _transfer_failed(self, leg: Leg, _row: JournalRow) -> None:
+    @staticmethod
+    def _was_refused(leg: Leg, row: JournalRow) -> None:
+        """The Dial knows that its phone said no also where the PBX hangs that leg up before it has
+        noted who ended it (a phone that forwards); the journal may tell the one or the other first.
+        """
+        ring = leg.call.rings[-1] if leg.call.rings else None
+        if row.fact("status") == "BUSY" and ring is not None and ring.how in _NOT_ANSWERED:
+            leg.call.settle_ring(ring, RingEnd.REFUSED, row.at)
+
+    def _transfer_failed(self, leg: Leg, row: JournalRow) -> None:
+        self._was_refused(leg, row)
         leg.call.settle_transfer(TransferEnd.FAILED)
         leg.call.priority = PRIORITY_RETURNED
         self._note(leg.call)
