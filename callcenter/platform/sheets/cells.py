@@ -47,24 +47,23 @@ class Serial(str):
 
 def escaped(text: str) -> str:
     """`text` as it is written to CSV."""
-    return f"'{text}" if text.startswith(_STARTS) else text
+    return f"'{text}" if text.startswith(_STARTS) or mistaken(text) else text
 
 
 def unescaped(cell: str) -> str:
     """The text of a cell."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_STARTS) else cell
+    marked = cell.startswith("'") and (cell[1:].startswith(_STARTS) or mistaken(cell[1:]))
+    return cell[1:] if marked else cell
+
+
+def mistaken(cell: str) -> bool:
+    """Whether it is the spreadsheet's own word for a mistake in a formula."""
+    return cell in _ERRORS
 
 
 def cleaned(cell: str) -> str:
     """A cell as its reader is given it: without blanks around it and without our mark."""
     return cell if isinstance(cell, Serial) else unescaped(cell.strip()).strip()
-
-
-def checked(cell: str) -> str:
-    """`cell`; `ValueError` if it is the spreadsheet's own word for a mistake."""
-    if cell in _ERRORS:
-        raise ValueError(f"the spreadsheet says {cell}: its formula has a mistake")
-    return cell
 
 
 def text(longest: int) -> Reader:

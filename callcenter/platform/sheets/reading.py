@@ -11,7 +11,7 @@ from typing import Any
 
 from callcenter.platform.domain.nearest import nearest
 from callcenter.platform.sheets import csv_text, excel
-from callcenter.platform.sheets.cells import Reader, checked, cleaned
+from callcenter.platform.sheets.cells import Reader, cleaned, mistaken
 from callcenter.platform.sheets.faults import SheetFault, SheetProblem
 
 SHOWN = 40
@@ -149,7 +149,9 @@ def _row(
         if column.read is None or not (cell := cleaned(raw)):
             continue
         try:
-            values[column.name] = column.read(checked(cell))
+            if mistaken(said := raw.strip()):
+                raise ValueError(f"the spreadsheet says {said}: its formula has a mistake")
+            values[column.name] = column.read(cell)
         except ValueError as error:
             problems.append(SheetProblem(number, column.name, SheetFault.BAD_VALUE, str(error)))
     named = {problem.column for problem in problems}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from enum import StrEnum
 
-from callcenter.platform.sheets.cells import escaped, unescaped
+from callcenter.platform.sheets.cells import escaped, mistaken, unescaped
 
 Value = str | int | bool | date | None
 
@@ -85,8 +85,9 @@ def _xlsx(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
                 case date():
                     page.write_datetime(at, column, value, days)
                 case str():
-                    # Text cells are no formulas; but what the reader would take for our mark is.
-                    text = escaped(value) if unescaped(value) != value else value
+                    # Text cells are no formulas; but our own mark, and a mistake's word, stay text.
+                    taken = unescaped(value) != value or mistaken(value)
+                    text = escaped(value) if taken else value
                     page.write_string(at, column, text[:CELL_MAX], words)
     book.close()
     return out.getvalue()

@@ -263,7 +263,22 @@ def test_whatever_is_sent_is_rows_or_problems(data: bytes) -> None:
 TEXTS = (
     st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn", "Cf", "Zl", "Zp"]), max_size=50)
     | st.sampled_from(
-        ["=1+1", "'=x", "''x", "'", "a;=b", "a\t=b", "_x0041_", "－1", '"', ",", "@", "ü;"]
+        [
+            "#N/A",
+            "'#NULL!",
+            "=1+1",
+            "'=x",
+            "''x",
+            "'",
+            "a;=b",
+            "a\t=b",
+            "_x0041_",
+            "－1",
+            '"',
+            ",",
+            "@",
+            "ü;",
+        ]
     )
 ).map(str.strip)
 
