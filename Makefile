@@ -2,6 +2,7 @@
 # make demo     simulated citizens and seats on the running system
 # make test     every check and test
 # make advisories  known vulnerabilities of the locked packages
+# make mutants  do the tests notice a changed line? (docs/mutants.md)
 # make bench    load figures beside a bare Asterisk
 # make clean    remove what the targets above made in this checkout, but no state and no cache
 #
@@ -19,7 +20,7 @@ export PYTHONUNBUFFERED := 1
 # Settings given on make's command line reach the programs too.
 $(foreach name,$(filter CALLCENTER_%,$(.VARIABLES)),$(eval export $(name)))
 
-.PHONY: run setup demo doctor test check bench venv venv-dev lock advisories clean help
+.PHONY: run setup demo doctor test check bench venv venv-dev lock advisories mutants clean help
 
 # The signal of Ctrl-C reaches the program itself, which stops everything in order; make waits.
 run: venv
@@ -78,6 +79,16 @@ advisories:
 		&& build/advisories/bin/pip -q install pip-audit; }
 	@build/advisories/bin/pip-audit --disable-pip --no-deps --strict --progress-spinner=off \
 		-r requirements-dev.lock
+
+# Changes the domains line by line and counts what their tests notice (MUTANTS: which contexts; its
+# other words are in tests/mutants). The tool has an environment of its own that sees the tests' one.
+mutants: venv-dev
+	@test -x build/mutants/tool/bin/mutmut || { $(PYTHON) -m venv build/mutants/tool \
+		&& build/mutants/tool/bin/pip -q install --disable-pip-version-check "mutmut>=3.8,<4"; }
+	@$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' \
+		% sysconfig.get_path('purelib'))" > "$$(build/mutants/tool/bin/python -c \
+		"import sysconfig; print(sysconfig.get_path('purelib'))")/tests.pth"
+	@exec nice -n 15 build/mutants/tool/bin/python -m tests.mutants $(MUTANTS)
 
 clean:
 	rm -rf .venv .venv.lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

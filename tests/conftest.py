@@ -7,15 +7,27 @@ own attribute to set it.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, Phase, settings
 
 # A slow machine is no fault: time is measured in benchmarks.
 settings.register_profile("callcenter", deadline=None)
-settings.load_profile("callcenter")
+# Where thousands of changed lines are tried (tests/mutants) it is enough to see that one is
+# noticed, and with the same examples each time.
+settings.register_profile(
+    "mutants",
+    deadline=None,
+    max_examples=25,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile(os.environ.get("TEST_PROFILE", "callcenter"))
 
 
 @pytest.hookimpl(trylast=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine
 
 from callcenter.platform.db import migrate
 from callcenter.platform.db.revisions import present_revision
@@ -74,18 +76,31 @@ def postgresql() -> Iterator[PostgresqlServer]:
 
 
 @pytest.fixture(scope="session")
-def newest_schema(tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
-    """What makes an empty SQLite file one that all migrations went over."""
-    path = tmp_path_factory.mktemp("schema") / "newest.db"
-    migrate.upgrade(f"sqlite:///{path}")
-    with closing(sqlite3.connect(path)) as connection:
-        script = list(connection.iterdump())
-    return [one for one in script if one not in {"BEGIN TRANSACTION;", "COMMIT;"}]
+def newest_schema() -> Callable[[], Sequence[str]]:
+    """What makes an empty SQLite file one that all migrations went over; made for the first test
+    that has a database: those of a domain have none."""
+    over_every_migration = migrate._upgrade
+
+    @cache
+    def made() -> Sequence[str]:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "newest.db"
+            engine = create_engine(f"sqlite:///{path}")
+            with engine.begin() as connection:
+                over_every_migration(connection)
+            engine.dispose()
+            with closing(sqlite3.connect(path)) as made:
+                script = list(made.iterdump())
+        return [one for one in script if one not in {"BEGIN TRANSACTION;", "COMMIT;"}]
+
+    return made
 
 
 @pytest.fixture(autouse=True)
 def made_at_once(
-    request: pytest.FixtureRequest, newest_schema: Sequence[str], monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    newest_schema: Callable[[], Sequence[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A new SQLite database gets the newest schema in one go: a thousand tests make one each, and
     going over all migrations takes half a second. Those who test migrations go over them."""
@@ -97,7 +112,7 @@ def made_at_once(
         if connection.dialect.name != "sqlite" or present_revision(connection) is not None:
             upgrade(connection)
             return
-        for statement in newest_schema:
+        for statement in newest_schema():
             connection.exec_driver_sql(statement)
 
     monkeypatch.setattr(migrate, "_upgrade", shortened)

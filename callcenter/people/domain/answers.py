@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any
 from xml.sax.saxutils import escape, unescape
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZipFile
 
 from callcenter.people.domain.masking import MACHINE_FIELDS, map_citizen_fields, mask_field
 from callcenter.platform.domain.numbers_in_text import STAR, find_numbers, mask_numbers
@@ -33,6 +33,8 @@ _FREE = re.compile(
     re.MULTILINE,
 )
 """Properties of a calendar that hold somebody's words (RFC 5545); the others are a machine's."""
+_FOLD = re.compile(r"(\r?\n[ \t])")
+"""Where a long line of a calendar goes on: nothing for who reads it (RFC 5545, 3.1)."""
 
 
 class Form(Enum):
@@ -59,15 +61,15 @@ def masked_answer(body: bytes, form: Form) -> bytes:
     text = _text(body)
     match form:
         case Form.JSON:
-            return _masked_json(text).encode("utf-8", "surrogatepass")
+            return _masked_json(text).encode(errors="surrogatepass")
         case Form.EVENTS:
             lines = (_event_line(line, _masked_json) for line in text.split("\n"))
-            return "\n".join(lines).encode("utf-8", "surrogatepass")
+            return "\n".join(lines).encode(errors="surrogatepass")
         case Form.CALENDAR:
-            return _FREE.sub(lambda one: mask_numbers(one[0]), text).encode()
+            return _FREE.sub(_masked_property, text).encode(errors="surrogatepass")
         case _:
             lines = (mask_numbers(line) for line in text.split("\n"))
-            return "\n".join(lines).encode("utf-8", "surrogatepass")
+            return "\n".join(lines).encode(errors="surrogatepass")
 
 
 def numbers_shown(body: bytes, form: Form, area: str) -> Shown:
@@ -82,22 +84,33 @@ def numbers_shown(body: bytes, form: Form, area: str) -> Shown:
         data = (line[5:] for line in text.split("\n") if line.startswith("data:"))
         return frozenset(pair for one in data for pair in _in_json(one, area))
     if form is Form.CALENDAR:
-        text = "\n".join(_FREE.findall(text))
+        text = "\n".join(_FOLD.sub("", one) for one in _FREE.findall(text))
     return frozenset(("", one) for line in text.split("\n") for one in _whole(line))
 
 
 def _text(body: bytes) -> str:
     try:
-        return body.decode("utf-8", "surrogatepass")
+        return body.decode(errors="surrogatepass")
     except UnicodeDecodeError:  # what somebody sends; an answer of ours is always in UTF-8
-        return body.decode("utf-8", "replace")
+        return body.decode(errors="replace")
+
+
+def _masked_property(found: re.Match[str]) -> str:
+    """Read as one line, for a number may stand across a fold; written with its folds as it was."""
+    masked, out = mask_numbers(_FOLD.sub("", found[0])), ""
+    for piece in _FOLD.split(found[0]):
+        if _FOLD.fullmatch(piece):
+            out += piece
+        else:
+            out, masked = out + masked[: len(piece)], masked[len(piece) :]
+    return out
 
 
 def _masked_book(body: bytes) -> bytes:
     """A workbook is a zip of XML; what somebody wrote stands in its elements ``t``, whichever part
     has them (ECMA-376, part 1, 18.4.12)."""
     out = io.BytesIO()
-    with ZipFile(io.BytesIO(body)) as book, ZipFile(out, "w", ZIP_DEFLATED) as made:
+    with ZipFile(io.BytesIO(body)) as book, ZipFile(out, "w") as made:
         for part in book.infolist():
             data = book.read(part)
             if part.filename.endswith(".xml"):

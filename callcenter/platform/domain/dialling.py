@@ -57,4 +57,4 @@ def to_regex(pattern: str) -> str:
 
 def matches(pattern: str, number: str) -> bool:
     """Whether `pattern` allows `number`."""
-    return re.fullmatch(to_regex(pattern), number, re.ASCII) is not None
+    return re.fullmatch(to_regex(pattern), number) is not None

@@ -12,5 +12,5 @@ ALIKE = 0.6
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The one of `known` that is most like `name`, whatever its case; None if none is."""
     by_lower = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(name.lower(), sorted(by_lower), n=1, cutoff=ALIKE)
+    found = difflib.get_close_matches(name.lower(), sorted(by_lower), cutoff=ALIKE)
     return by_lower[found[0]] if found else None

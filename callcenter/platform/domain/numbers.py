@@ -194,7 +194,7 @@ def _read(text: str) -> tuple[str, Number | None]:
     uri = _URI.match(text)
     if uri is not None:
         text = _user(uri["scheme"].casefold(), uri["rest"])
-    text = unquote(text, errors="replace").strip("<>\"'")
+    text = unquote(text).strip("<>\"'")
     bare, *parameters = text.split(";")
     bare = bare[:MAX_LENGTH]
     if bare.partition("@")[0].casefold() in _ANONYMOUS:

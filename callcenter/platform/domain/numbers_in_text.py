@@ -182,7 +182,7 @@ def restore_numbers(before: str, text: str) -> str:
     for one in find_numbers(before):
         piece = masked[one.start : one.end]
         place = text.find(piece, at)
-        if STAR in piece and place >= 0:
+        if place >= 0:
             whole = before[one.start : one.end]
             text = text[:place] + whole + text[place + len(piece) :]
             at = place + len(whole)

@@ -78,3 +78,43 @@ def test_every_depth_of_a_history_is_reached() -> None:
     hidden = map_citizen_fields(data, hide_field)
     assert hidden["changes"]["contact_number"] == {"from": "", "to": ""}
     assert hidden["list"] == [{"citizen_name": ""}]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "masked", "hidden"),
+    [
+        ("caller_number", "13800138000", "138****8000", ""),
+        ("contact_number", "8001", "****", ""),
+        ("caller_name", "工号 1234567", "工号 1****67", ""),
+        ("caller_name", "2026-11-24", "20*****-24", ""),
+        ("title", "2026-11-24", "2026-11-24", "2026-11-24"),
+        ("title", "致电 13800138000", "致电 138****8000", "致电 138****8000"),
+        ("citizen_name", "2026-11-24", "2026-11-24", ""),
+        ("address", "解放路 18 号", "解放路 18 号", ""),
+        ("token", "13800138000", "13800138000", "13800138000"),
+        ("path", "rec/13800138000.wav", "rec/13800138000.wav", "rec/13800138000.wav"),
+        ("seat", "8001", "8001", "8001"),
+        ("target", "2026-11-24", "20*****-24", ""),
+    ],
+)
+def test_a_field_decides_how_its_text_is_read(
+    name: str, value: str, masked: str, hidden: str
+) -> None:
+    assert mask_field(name, value) == masked
+    assert hide_field(name, value) == hidden
+
+
+def test_a_text_in_a_list_belongs_to_the_field_of_the_list() -> None:
+    seen: list[tuple[str, str]] = []
+
+    def note(name: str, text: str) -> str:
+        seen.append((name, text))
+        return f"<{text}>"
+
+    data = {"token": ["a", {"x": ["b"]}], "other": ["c", 1, None, True], "seat": "d"}
+    assert map_citizen_fields(data, note) == {
+        "token": ["<a>", {"x": ["<b>"]}],
+        "other": ["<c>", 1, None, True],
+        "seat": "<d>",
+    }
+    assert seen == [("token", "a"), ("token", "b"), ("", "c"), ("seat", "d")]

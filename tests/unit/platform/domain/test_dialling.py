@@ -110,3 +110,10 @@ def test_what_is_accepted_is_an_expression_that_allows_digits_alone(pattern: str
 @pytest.mark.parametrize("number", ["", "0", "02\n", "０２１", "021;x", "02 1", "sip:021", "+021"])
 def test_a_number_is_matched_whole_and_only_in_ascii(number: str) -> None:
     assert not matches("_0X.", number)
+
+
+def test_a_range_of_one_digit_is_one_and_one_that_runs_backwards_is_said() -> None:
+    assert matches("_1[3-35]", "13")
+    assert not matches("_1[3-35]", "14")
+    with pytest.raises(ValueError, match=r": \[15-3\] runs backwards$"):
+        to_regex("_1[15-3]X")

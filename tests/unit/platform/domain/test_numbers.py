@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from callcenter.platform.domain.numbers import (
     MAX_LENGTH,
     Number,
+    blocks_nobody,
     is_anonymous,
     normalise,
     parse,
@@ -143,3 +144,109 @@ def test_what_is_read_besides_the_digits() -> None:
     assert found == Number("61234567", False, "+8621", "12", "9")
     assert parse("sip:alice@example.com") is None
     assert parse("") is None
+    assert parse("12345") == Number("12345", is_global=False)
+    assert parse("tel:12345;isub=a=b") == Number("12345", is_global=False, subaddress="a=b")
+    assert parse("sip:61234567;isub=1:2@h") == Number("61234567", False, subaddress="1:2")
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("XiaoX", "XiaoX"),
+        ("anonymous@x", ""),
+        ("sip:alice@home@example.com", "alice@home"),
+        ("sip:alice:secret@example.com", "alice"),
+        ("sip:13800138000", "13800138000"),
+        ("sip:13800138000:5060", "13800138000"),
+        ("sip:13800138000;user=phone;x:y", "13800138000"),
+        ("sip:10.0.0.1:5060", ""),
+        ("sip:[fe80::1]:5060", ""),
+        ("sip:example.com", ""),
+        ("a b", "ab"),
+        ("%ff1", "\ufffd1"),
+    ],
+)
+def test_whom_a_text_names(written: str, name: str) -> None:
+    assert normalise(written) == name
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        ("0085221234567", "+85221234567"),
+        ("+0085221234567", "+85221234567"),
+        ("+86", "+86"),
+        ("+86951600", "951600"),
+        ("+869516001", "09516001"),
+        ("008612345678901234", "012345678901234"),
+        ("0086123456789012345", "0086123456789012345"),
+        ("tel:00852123456;phone-context=+8621", "+852123456"),
+        ("tel:6123456;phone-context=+x", "6123456"),
+        ("tel:6123456;phone-context=+٢١", "6123456"),
+        ("tel:02070;phone-context=+44", "+442070"),
+        ("tel:2070;phone-context=+44", "+442070"),
+        ("tel:02161234567;phone-context=+8610", "02161234567"),
+        ("tel:951600;phone-context=+8610", "951600"),
+        ("tel:6123456;phone-context=+8621", "0216123456"),
+        ("tel:61234567;phone-context=+8621", "02161234567"),
+        ("tel:612345678;phone-context=+8621", "0612345678"),
+        ("tel:61234567;phone-context=+86021", "02161234567"),
+        ("tel:61234567;phone-context=+86010", "01061234567"),
+        ("tel:61234567;phone-context=+86", "61234567"),
+        ("tel:61234567;phone-context=example.com", "61234567"),
+    ],
+)
+def test_one_reading_gives_the_form(written: str, form: str) -> None:
+    found = parse(written)
+    assert found is not None
+    assert found.form == form
+
+
+NO_TELEPHONE_NUMBER = "this is no telephone number; write a whole one, without a pattern"
+DIGITS_MISSING = "behind the area code at least seven digits are missing"
+
+
+@pytest.mark.parametrize(
+    ("form", "why"),
+    [
+        ("", NO_TELEPHONE_NUMBER),
+        ("alice", NO_TELEPHONE_NUMBER),
+        ("138*", NO_TELEPHONE_NUMBER),
+        ("+8613800138000", NO_TELEPHONE_NUMBER),  # no form, but a writing of one
+        ("0", NO_TELEPHONE_NUMBER),
+        ("12", "no caller has 2 digits; they have 3 to 15"),
+        ("+8522123456789012", "no caller has 16 digits; they have 3 to 15"),
+        ("1380013", "a mobile number has 11 digits, this one 7"),
+        ("1380013800", "a mobile number has 11 digits, this one 10"),
+        ("138001380001", "a mobile number has 11 digits, this one 12"),
+        ("021612345", DIGITS_MISSING),
+        ("110", None),
+        ("+852212345678901", None),
+        ("123456", None),
+        ("170001", None),
+        ("12345678", None),
+        ("13800138000", None),
+        ("0216123456", None),
+        ("+44123", None),
+    ],
+)
+def test_what_no_caller_can_have_is_said_with_its_reason(form: str, why: str | None) -> None:
+    assert blocks_nobody(form) == why
+
+
+@pytest.mark.parametrize(
+    ("form", "ways"),
+    [
+        ("13800138000", "13800138000 +8613800138000 8613800138000 008613800138000 013800138000"),
+        ("02161234567", "02161234567 +862161234567 862161234567 00862161234567 +8602161234567"
+         " 008602161234567"),
+        ("95588", "95588 +8695588 008695588"),
+        ("4008123123", "4008123123 +864008123123 864008123123 00864008123123"),
+        ("+85221234567", "+85221234567 0085221234567"),
+        ("alice", "alice"),
+        ("8613800138000", "8613800138000"),  # no form: itself alone
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_the_writings_of_a_number(form: str, ways: str) -> None:
+    assert list(writings(form)) == ways.split()

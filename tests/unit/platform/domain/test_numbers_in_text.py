@@ -14,6 +14,7 @@ from callcenter.platform.domain.numbers_in_text import (
     has_number,
     mask_digits,
     mask_numbers,
+    restore_numbers,
     shown_of,
 )
 
@@ -150,6 +151,7 @@ def test_any_text_keeps_its_length_and_is_masked_once(text: str) -> None:
         assert mask(masked) == masked
     for one in find_numbers(text):
         assert len(one.digits) == len(one.places) >= 7
+        assert (one.start, one.end) == (one.places[0], one.places[-1] + 1)
         assert sum(shown_of(len(one.digits))) <= 7
 
 
@@ -158,3 +160,77 @@ def test_the_longest_text_that_is_taken_is_read_at_once(piece: str) -> None:
     begun = time.process_time()
     mask_numbers((piece * 20_000)[:20_000])
     assert time.process_time() - begun < 5  # it would be minutes if it grew with the square
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        # A list: what is not of the number stays out of it.
+        ("1，38 0013 8000", ["3800138000"]),
+        ("13，8001 38000", ["13800138000"]),
+        # A country's code alone says that it is a number, up to where something else begins.
+        ("+1 234 567 89 01", ["12345678901"]),
+        ("1 234 567 89 01", []),
+        ("+1 234 567 89 01，5", ["12345678901"]),
+        ("+1 234 567 89 01\n5 6", ["12345678901"]),
+        ("+1 234 567 89 01 5", ["123456789015"]),
+        # Behind what is none there may be one.
+        ("1，2026-11-24，13800138000", [MOBILE]),
+        ("1-2026-11-24", ["120261124"]),
+        ("1，12000000平方米", []),
+        ("12345678%，5", []),
+        ("138001380.00元", [MOBILE]),
+    ],
+)
+def test_where_a_number_begins_and_ends(text: str, numbers: list[str]) -> None:
+    assert [one.digits for one in find_numbers(text)] == numbers
+    assert has_number(text) == bool(numbers)
+
+
+@given(st.integers(1, 9))
+def test_a_date_is_none_unless_it_stands_in_the_middle_of_a_number(digits: int) -> None:
+    before = "5" * digits
+    found = [one.digits for one in find_numbers(f"{before} 2026-11-24")]
+    if 3 <= digits < 7:
+        assert found == [f"{before}20261124"]
+    else:
+        assert found == ([before] if digits >= 7 else [])
+
+
+@pytest.mark.parametrize(
+    ("digits", "shown"),
+    [(0, (0, 0)), (4, (0, 0)), (5, (0, 1)), (6, (1, 1)), (8, (2, 2)), (11, (3, 4)), (19, (3, 4))],
+)
+def test_how_much_is_shown(digits: int, shown: tuple[int, int]) -> None:
+    assert shown_of(digits) == shown
+
+
+def test_seven_digits_may_be_a_number() -> None:
+    assert mask_digits("1234567") == "1****67"
+    assert mask_digits("123456") == "123456"
+
+
+PHRASES = st.lists(
+    st.sampled_from((MOBILE, "13811118000", "138****8000", "021-61234567", "12345")),
+    max_size=4,
+).map("，回 ".join)
+
+
+@given(PHRASES, st.sampled_from(("", "请", "市民：")), st.sampled_from(("", "。", "，谢谢")))
+def test_what_comes_back_masked_is_whole_again(text: str, before: str, behind: str) -> None:
+    assert restore_numbers(text, mask_numbers(text)) == text
+    edited = f"{before}{mask_numbers(text)}{behind}"
+    assert restore_numbers(text, edited) == f"{before}{text}{behind}"
+
+
+@pytest.mark.parametrize(
+    ("before", "written", "kept"),
+    [
+        (f"回 {MOBILE}", "回 13811118000", "回 13811118000"),
+        (f"回 {MOBILE}", "", ""),
+        (f"{MOBILE}，021-61234567", "021****4567", "021****4567"),
+        ("没有号码", "138****8000", "138****8000"),
+    ],
+)
+def test_what_somebody_wrote_himself_stays(before: str, written: str, kept: str) -> None:
+    assert restore_numbers(before, written) == kept
