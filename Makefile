@@ -13,9 +13,10 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
-# Test modules run side by side in so many processes: a live story waits more than it computes.
-# Live modules come first, so that a long one is not the last.
-PYTEST_WORKERS ?= 2
+# Test modules run side by side in so many processes. A live story computes for a third of its time
+# and waits for the rest, so three keep two cores busy. Live modules come first, so that a long one is
+# not the last.
+PYTEST_WORKERS ?= 3
 export PYTHONUNBUFFERED := 1
 # Settings given on make's command line reach the programs too.
 $(foreach name,$(filter CALLCENTER_%,$(.VARIABLES)),$(eval export $(name)))
