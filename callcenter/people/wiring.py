@@ -15,6 +15,7 @@ from callcenter.people.trail.keys import use_key
 from callcenter.people.trail.service import Trail
 from callcenter.people.users import endpoints as users_api
 from callcenter.people.users import oidc_endpoints, session_endpoints
+from callcenter.people.users.bulk import UserBulk
 from callcenter.people.users.oidc import OidcService
 from callcenter.people.users.passwords import Passwords
 from callcenter.people.users.service import UserService
@@ -49,13 +50,14 @@ def wire_people(platform: Platform) -> People:
     tokens = TokenService(database, days=settings.token_days)
     passwords = Passwords(settings)
     users = UserService(database, passwords, publish=platform.broadcast.publish)
+    bulk = UserBulk(users, new_max=settings.users_new_max)
     sessions = SessionService(database, settings, users, passwords)
     answers = OpenAnswers()
     tokens.on_end(answers.changed)
     sessions.on_end(answers.changed)
     oidc = OidcService(database, settings, users, sessions)
     platform.stack.push_async_callback(oidc.close)
-    shelf.put(trail, tokens, users, sessions, answers, oidc)
+    shelf.put(trail, tokens, users, bulk, sessions, answers, oidc)
     return People(
         users,
         RightsNow(users, tokens),

@@ -556,6 +556,12 @@ class Settings(BaseSettings):
         60, ge=5, le=1440, description="A screen asks every few seconds; this one is left."
     )
     session_hours: int = Field(12, ge=1, le=168, description="A shift with its overtime.")
+    users_new_max: int = Field(
+        1000,
+        ge=1,
+        le=20_000,
+        description="Made by one sheet: a password takes 30 ms to hash, 1000 half a minute.",
+    )
     argon2_memory_kib: int = Field(
         19456, ge=8192, le=1048576, description="OWASP's least for 2 passes: 25 ms a login."
     )

@@ -18,6 +18,7 @@ from callcenter.platform.health import Check
 from callcenter.platform.port import Port
 from callcenter.platform.wiring import Platform, Routers, Task
 from callcenter.telephony.blocklist import endpoints as blocklist_api
+from callcenter.telephony.blocklist.bulk import BlocklistBulk
 from callcenter.telephony.blocklist.service import BlocklistService
 from callcenter.telephony.calls import endpoints as calls_api
 from callcenter.telephony.calls.audience import Audience
@@ -211,7 +212,8 @@ def wire_telephony(platform: Platform) -> Telephony:
     )
     shelf.put(SeatTalks(database))
     shelf.put(link, live, calls, media, seats, queues, registrations, transfers, strangers)
-    shelf.put(blocklist, VoiceMessageService(database, media))
+    shelf.put(blocklist, BlocklistBulk(blocklist, settings.time_zone))
+    shelf.put(VoiceMessageService(database, media))
     tasks = (
         Task("outbox", outbox.run),
         Task("journal", reader.run),

@@ -38,6 +38,7 @@ from callcenter.workforce.live.neighbours import AgentsOnTheFloor
 from callcenter.workforce.live.service import LiveService
 from callcenter.workforce.opening import endpoints as opening_api
 from callcenter.workforce.opening import holiday_endpoints
+from callcenter.workforce.opening.holiday_sheet import HolidayImport
 from callcenter.workforce.opening.service import OpeningService
 from callcenter.workforce.opening.watch import OpeningWatch
 from callcenter.workforce.opening.workdays import WorkdayService
@@ -181,6 +182,7 @@ def _shifts(
     platform.shelf.put(
         opening,
         workdays,
+        HolidayImport(workdays),
         shifts,
         RotaChanges(database, shifts, opening),
         PatternService(database, settings),

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, status
+from fastapi import APIRouter, Depends, Path, Response, status
 
 from callcenter.people.access.rights import Who, requires
 from callcenter.people.domain.permissions import Permission
+from callcenter.people.users.bulk import UserBulk
 from callcenter.people.users.schemas import (
     LoggedOutOut,
     UserIn,
     UserOut,
     UserPasswordOut,
     UserPatch,
+    UserSheetOut,
 )
-from callcenter.people.users.service import UserChanges, UserInfo, UserService
+from callcenter.people.users.service import NewPassword, UserChanges, UserInfo, UserService
+from callcenter.people.users.sheet import NAMES
 from callcenter.platform.errors import BadInput
 from callcenter.platform.http.api import Config, Page, error_body
 from callcenter.platform.http.cursors import TEXT, Limit, cursor_of, encode_cursor
 from callcenter.platform.http.given import Given
+from callcenter.platform.http.queries import DryRun
+from callcenter.platform.http.sheets import (
+    SHEET_ANSWER,
+    SHEET_BODY,
+    FormatWanted,
+    Limits,
+    SheetFile,
+    SheetProblemOut,
+    sheet_answer,
+)
 from callcenter.platform.http.versions import VERSIONED, VersionedRoute
+from callcenter.platform.sheets.writing import SheetFormat
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=VersionedRoute)
 
@@ -29,6 +43,7 @@ WRITE = [requires(Permission.USER_WRITE)]
 
 
 Service = Given[UserService]
+Bulk = Given[UserBulk]
 UserId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
@@ -94,7 +109,58 @@ async def make_user(body: UserIn, service: Service, who: Who) -> UserPasswordOut
     made = await service.create(
         body.login, name=body.name, roles=frozenset(body.roles), actor=who.name
     )
-    return UserPasswordOut(**dict(user_out(made.user)), password=made.password)
+    return _with_password(made)
+
+
+@router.get(
+    "/export",
+    summary="All users as a sheet",
+    dependencies=READ,
+    response_class=Response,
+    responses={200: SHEET_ANSWER},
+)
+async def export_users(bulk: Bulk, form: FormatWanted = SheetFormat.CSV) -> Response:
+    """CSV in UTF-8 with a byte order mark, or .xlsx; without passwords; the import takes it
+    back."""
+    return sheet_answer("users", NAMES, await bulk.export(), form)
+
+
+@router.post(
+    "/import",
+    summary="Make and change users by a sheet",
+    dependencies=WRITE,
+    openapi_extra=SHEET_BODY,
+    responses={
+        **_BUSY,
+        409: _error(
+            "Codes `login_exists`, `last_admin`, `version_conflict`: somebody was faster.",
+            "version_conflict",
+            "user wang.fang was changed meanwhile: try it anew",
+        ),
+        422: _error(
+            "Codes `bad_input`, `bad_sheet`: `details.problems` names every row.",
+            "bad_sheet",
+            "the file is not taken: row 3: roles: there is no role 'king' (and 2 more)",
+        ),
+    },
+)
+async def import_users(
+    sheet: SheetFile, limits: Limits, bulk: Bulk, who: Who, dry_run: DryRun = False
+) -> UserSheetOut:
+    """All of it or nothing. Columns: login, name, roles, enabled, version; of a user who is there
+    an empty cell changes nothing, and users who are not in the sheet stay. With a version the row
+    is refused if he was changed since. The one-time passwords of new users are shown in this answer
+    and never again."""
+    done = await bulk.take(sheet, limits, dry_run=dry_run, actor=who.name)
+    plan = done.plan
+    return UserSheetOut(
+        dry_run=dry_run,
+        created=[user.login for user in plan.new],
+        changed=[user.login for user, _ in plan.changes],
+        unchanged=plan.unchanged,
+        problems=[SheetProblemOut.model_validate(problem) for problem in plan.problems],
+        items=[_with_password(made) for made in done.made],
+    )
 
 
 @router.get("/{user_id}", summary="One user", dependencies=READ, responses=_NOT_FOUND)
@@ -142,7 +208,7 @@ async def reset_password(user_id: UserId, service: Service, who: Who) -> UserPas
     """He is logged out everywhere, and must change it at the next login. Shown in this answer and
     never again."""
     made = await service.reset_password(user_id, actor=who.name)
-    return UserPasswordOut(**dict(user_out(made.user)), password=made.password)
+    return _with_password(made)
 
 
 @router.post(
@@ -172,3 +238,7 @@ def user_out(user: UserInfo) -> UserOut:
         created_at=user.created_at,
         updated_at=user.updated_at,
     )
+
+
+def _with_password(made: NewPassword) -> UserPasswordOut:
+    return UserPasswordOut(**dict(user_out(made.user)), password=made.password)

@@ -44,6 +44,11 @@ async def enabled(session: AsyncSession) -> Sequence[User]:
     return (await session.scalars(select(User).where(User.enabled).order_by(User.login))).all()
 
 
+async def all_of_them(session: AsyncSession) -> Sequence[User]:
+    """Everybody, by login."""
+    return (await session.scalars(select(User).order_by(User.login))).all()
+
+
 async def in_order(session: AsyncSession, *, after: str | None, limit: int) -> Sequence[User]:
     """Up to `limit` users behind the login `after`, by login."""
     statement = select(User).order_by(User.login).limit(limit)

@@ -16,6 +16,7 @@ from pydantic import (
 
 from callcenter.people.domain.permissions import Permission, Role
 from callcenter.people.users.passwords import LENGTH_MAX
+from callcenter.platform.http.sheets import SheetProblemOut
 from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.texts import LINE
 
@@ -105,6 +106,17 @@ class UserPatch(VersionIn):
     name: Name | None = None
     roles: Roles | None = None
     enabled: StrictBool | None = None
+
+
+class UserSheetOut(BaseModel):
+    """What a sheet did, or in a dry run would do."""
+
+    dry_run: bool
+    created: list[str] = Field(description="Logins.")
+    changed: list[str] = Field(description="Logins.")
+    unchanged: int
+    problems: list[SheetProblemOut] = Field(description="In a dry run only; else it is an error.")
+    items: list[UserPasswordOut] = Field(description="The new users with their passwords.")
 
 
 class LoginIn(BaseModel):

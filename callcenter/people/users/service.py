@@ -16,7 +16,7 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from callcenter.people.access.free_name import must_be_free_of_tokens
+from callcenter.people.access.free_name import refusals_of_logins
 from callcenter.people.domain.permissions import Role, roles_in, words_of
 from callcenter.people.trail.service import SYSTEM, Entry, record
 from callcenter.people.users import repository
@@ -25,7 +25,7 @@ from callcenter.people.users.passwords import Passwords, one_time_password
 from callcenter.platform.broadcast import Change
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
-from callcenter.platform.errors import BadInput, Conflict, NotFound
+from callcenter.platform.errors import BadInput, Conflict, NotFound, VersionConflict
 from callcenter.platform.secrets import Secrets
 from callcenter.platform.versions import check_version, version_of
 
@@ -76,6 +76,17 @@ class UserChanges:
     enabled: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user to be made."""
+
+    login: str
+    """Small letters, by `LOGIN`."""
+    name: str
+    roles: frozenset[Role]
+    enabled: bool = True
+
+
 class UserService:
     """Reads and changes people."""
 
@@ -110,6 +121,16 @@ class UserService:
         """One user; `NotFound` ``user_not_found``."""
         async with self._database.reading() as session:
             return info(found(await repository.by_id(session, user_id), user_id))
+
+    async def all(self) -> Sequence[UserInfo]:
+        """Everybody, by login."""
+        async with self._database.reading() as session:
+            return [info(row) for row in await repository.all_of_them(session)]
+
+    async def refusals(self, logins: Collection[str]) -> Mapping[str, BadInput]:
+        """Those of `logins` that no user may have, each with the error ``reserved_name``."""
+        async with self._database.reading() as session:
+            return await refusals_of_logins(session, logins)
 
     async def by_login(self, login: str) -> UserInfo:
         """The user with this login, however it is written; `NotFound` ``user_not_found``."""
@@ -157,20 +178,65 @@ class UserService:
                 code="bad_login",
             )
         _some(roles)
-        password = one_time_password()
-        row = self._new(login, name, roles, await self._passwords.hash(password))
+        (made,) = await self.save([NewUser(login, name, roles)], [], actor=actor)
+        return made
+
+    async def save(
+        self,
+        new: Sequence[NewUser],
+        changes: Sequence[tuple[UserInfo, UserChanges]],
+        *,
+        actor: str,
+    ) -> Sequence[NewPassword]:
+        """Make the `new` users and change others, each as he was when he was looked at, all or
+        none; the new ones' one-time passwords.
+
+        Errors: `BadInput` ``reserved_name``; `Conflict` ``login_exists``, ``last_admin``;
+        `VersionConflict` if one is not as he was.
+        """
+        rows, passwords = [], []
+        for one in new:  # one after the other: those who log in meanwhile have a turn
+            passwords.append(one_time_password())
+            row = self._new(
+                one.login, one.name, one.roles, await self._passwords.hash(passwords[-1])
+            )
+            row.enabled = one.enabled
+            rows.append(row)
+        wanted, login = {row.login for row in rows}, rows[0].login if rows else ""
+        changed: list[User] = []
         try:
             async with self._database.writing() as session:
-                if await repository.by_login(session, login) is not None:
+                there = {row.login: row for row in await repository.all_of_them(session)}
+                for login in sorted(wanted & there.keys()):
                     raise _exists(login)
-                await must_be_free_of_tokens(session, login)
-                await self._add(session, row, actor=actor)
+                for refusal in (await refusals_of_logins(session, wanted)).values():
+                    raise refusal
+                for row in rows:
+                    await self._add(session, row, actor=actor)
+                managed = False
+                for before, wish in changes:
+                    row = found(there.get(before.login), before.login)
+                    if info(row).version != before.version:
+                        raise VersionConflict(
+                            f"user {row.login} was changed meanwhile: try it anew",
+                            version=info(row).version,
+                        )
+                    if await self._apply(session, row, wish, actor=actor):
+                        managed = managed or _manages(before)
+                        changed.append(row)
+                await session.flush()
+                if managed:
+                    await _an_admin_stays(session)
         except IntegrityError as error:
             # Another process was faster; on SQLite writers queue, so only a server database.
             raise _exists(login) from error
-        _log.info("user %s made by=%s", login, actor)
-        self.changed(row.id, login)
-        return NewPassword(info(row), password)
+        if rows or changed:
+            _log.info("users: %d made, %d changed by=%s", len(rows), len(changed), actor)
+        for row in (*rows, *changed):
+            self.changed(row.id, row.login)
+        return [
+            NewPassword(info(row), password) for row, password in zip(rows, passwords, strict=True)
+        ]
 
     async def change(self, user_id: int, changes: UserChanges, *, actor: str) -> UserInfo:
         """Change a user; who is disabled is logged out everywhere.
@@ -184,27 +250,10 @@ class UserService:
             row = found(await repository.by_id(session, user_id), user_id)
             before = info(row)
             check_version(before.version, f"user {row.login}")
-            if changes.name is not None:
-                row.name = changes.name
-            if changes.roles is not None:
-                row.roles = words_of(changes.roles)
-            if changes.enabled is not None:
-                row.enabled = changes.enabled
-            after = info(row)
-            if after == before:
+            if not await self._apply(session, row, changes, actor=actor):
                 return before
-            await session.flush()
             if _manages(before):
                 await _an_admin_stays(session)
-            if before.enabled and not after.enabled:
-                await repository.end_sessions(session, user_id)
-                await repository.forget_devices(session, user_id)
-            row.updated_at = now = self._clock()
-            await record(
-                session,
-                Entry("user.changed", f"user:{row.login}", _differences(before, after), actor),
-                now=now,
-            )
         _log.info("user %s changed by=%s", row.login, actor)
         self.changed(user_id, row.login)
         return info(row)
@@ -264,6 +313,31 @@ class UserService:
         for listener in self._listeners:
             listener(user_id)
         self._publish(Change("user.changed", {"id": user_id, "login": login}))
+
+    async def _apply(
+        self, session: AsyncSession, row: User, changes: UserChanges, *, actor: str
+    ) -> bool:
+        """Make the changes and note them; whether there was one."""
+        before = info(row)
+        if changes.name is not None:
+            row.name = changes.name
+        if changes.roles is not None:
+            row.roles = words_of(changes.roles)
+        if changes.enabled is not None:
+            row.enabled = changes.enabled
+        after = info(row)
+        if after == before:
+            return False
+        row.updated_at = now = self._clock()
+        await session.flush()
+        if before.enabled and not after.enabled:
+            await repository.end_sessions(session, row.id)
+            await repository.forget_devices(session, row.id)
+        differences = _differences(before, after)
+        await record(
+            session, Entry("user.changed", f"user:{row.login}", differences, actor), now=now
+        )
+        return True
 
     def _new(self, login: str, name: str, roles: frozenset[Role], hashed: str) -> User:
         now = self._clock()

@@ -7,12 +7,12 @@ is for whoever fills the sheet in.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import date, datetime, time
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, tzinfo
 from enum import StrEnum
 from typing import TypeVar
 
-from callcenter.platform.moments import day_in_range
+from callcenter.platform.moments import day_in_range, moment_in_range
 from callcenter.platform.texts import block, line
 
 Kind = TypeVar("Kind", bound=StrEnum)
@@ -23,6 +23,13 @@ _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'", "＝", "＋", "－", "＠"
 _ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#####"})
 _YES = frozenset({"yes", "true", "1", "是"})
 _NO = frozenset({"no", "false", "0", "否"})
+_MOMENT = re.compile(
+    r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})"
+    r"(?:[ T]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}(?:[.][0-9]{1,6})?))?"
+    r"(Z|[+-][0-9]{2}:?[0-9]{2})?)?",
+    re.ASCII,
+)
+_VERSION = re.compile(r"v([0-9a-f]{1,16})")
 _DAY = re.compile(
     r"([0-9]{4})([-/.年])([0-9]{1,2})([-/.月])([0-9]{1,2})日?(?:[ T]0?0:00(?::00)?)?", re.ASCII
 )
@@ -66,7 +73,7 @@ def cleaned(cell: str) -> str:
     return cell if isinstance(cell, Serial) else unescaped(cell.strip()).strip()
 
 
-def text(longest: int) -> Reader:
+def text(longest: int) -> Callable[[str], str]:
     """One line of at most `longest` characters."""
 
     def read(cell: str) -> str:
@@ -96,12 +103,12 @@ def flag(cell: str) -> bool:
     raise ValueError("say yes or no")
 
 
-def choice(kinds: type[Kind]) -> Reader:
-    """One of the words of `kinds`."""
+def choice(kinds: type[Kind], also: Mapping[str, Kind] | None = None) -> Reader:
+    """One of the words of `kinds`, or of `also`, which other words mean."""
 
     def read(cell: str) -> Kind:
         try:
-            return kinds(cell.lower())
+            return (also or {}).get(cell) or kinds(cell.lower())
         except ValueError:
             raise ValueError(f"say {', '.join(kinds)}") from None
 
@@ -152,3 +159,52 @@ def day(cell: str) -> date:
     except (ValueError, OverflowError):
         pass
     raise ValueError(f"{cell[:40]!r} is not a day such as 2026-12-31")
+
+
+def moment_text(moment: datetime, zone: tzinfo) -> str:
+    """`moment` as `moment` reads it, and as spreadsheets do: on the clock of `zone`."""
+    return moment.astimezone(zone).replace(tzinfo=None).isoformat(" ")
+
+
+def moment(zone: tzinfo) -> Callable[[str], datetime]:
+    """A moment on the clock of `zone`, or with an offset of its own; a day alone is its beginning,
+    as it is to a spreadsheet."""
+
+    def read(cell: str) -> datetime:
+        try:
+            if isinstance(cell, Serial):
+                from openpyxl.utils.datetime import from_excel  # as in `excel`
+
+                found = from_excel(cell.days, cell.epoch)
+                if not isinstance(found, datetime):
+                    raise ValueError("a time of day")
+            else:
+                found = _moment_of(cell)
+            return moment_in_range(found if found.tzinfo else found.replace(tzinfo=zone))
+        except (ValueError, OverflowError):
+            raise ValueError(f"{cell[:40]!r} is not a moment such as 2026-12-31 18:00") from None
+
+    return read
+
+
+def _moment_of(cell: str) -> datetime:
+    found = _MOMENT.fullmatch(cell)
+    if found is None:
+        raise ValueError(cell)
+    year, month, day, hour, minute, second, offset = found.groups()
+    text = f"{year}-{int(month):02}-{int(day):02}T{int(hour or 0):02}:{minute or '00'}"
+    seconds, _, fraction = (second or "00").partition(".")
+    return datetime.fromisoformat(f"{text}:{seconds}.{fraction.ljust(6, '0')}{offset or ''}")
+
+
+def version_text(version: int) -> str:
+    """A version as a cell that no spreadsheet takes for a number and rounds."""
+    return f"v{version:x}"
+
+
+def version(cell: str) -> int:
+    """What `version_text` wrote."""
+    found = _VERSION.fullmatch(cell)
+    if found is None:
+        raise ValueError("a version is as the export wrote it; leave it out to change regardless")
+    return int(found[1], 16)

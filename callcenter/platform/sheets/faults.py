@@ -30,6 +30,8 @@ class SheetFault(StrEnum):
     MISSING = "missing"
     """A column, or a cell, that must be there."""
     BAD_VALUE = "bad_value"
+    VERSION_CONFLICT = "version_conflict"
+    """The thing was changed, or removed, since the sheet was written."""
 
 
 @dataclass(frozen=True, slots=True)

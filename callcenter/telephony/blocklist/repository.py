@@ -33,6 +33,11 @@ async def by_number(session: AsyncSession, number: str) -> BlockedNumber | None:
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def all_of_them(session: AsyncSession) -> Sequence[BlockedNumber]:
+    """Every entry, oldest first."""
+    return (await session.scalars(select(BlockedNumber).order_by(BlockedNumber.id))).all()
+
+
 async def standing(session: AsyncSession, now: datetime) -> Sequence[tuple[str, datetime | None]]:
     """Number and end of every entry that blocks at `now`."""
     query = select(BlockedNumber.number, BlockedNumber.until).where(

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from callcenter.people.citizens import shown_number
+from callcenter.platform.http.sheets import SheetProblemOut
 from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.moments import Moment
 from callcenter.platform.texts import BLOCK, Line
@@ -85,3 +86,13 @@ class BlockPatch(VersionIn):
 
     reason: Reason | None = None
     until: Moment | None = Field(None, description="Null: for good.")
+
+
+class BlockSheetOut(BaseModel):
+    """What a sheet did, or in a dry run would do."""
+
+    dry_run: bool
+    created: int = Field(description="Numbers that were not in the list.")
+    changed: int
+    unchanged: int
+    problems: list[SheetProblemOut] = Field(description="In a dry run only; else it is an error.")

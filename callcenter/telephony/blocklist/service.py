@@ -19,7 +19,7 @@ from callcenter.people.trail.service import Entry, record
 from callcenter.platform.clock import Clock, utc_now
 from callcenter.platform.db.engine import Database
 from callcenter.platform.domain.numbers import blocks_nobody, normalise
-from callcenter.platform.errors import BadInput, Conflict, NotFound
+from callcenter.platform.errors import BadInput, Conflict, NotFound, VersionConflict
 from callcenter.platform.versions import check_version, version_of
 from callcenter.telephony.blocklist import repository
 from callcenter.telephony.blocklist.models import BlockedNumber
@@ -104,13 +104,7 @@ class BlocklistService:
         ``bad_number`` if no caller can have it, ``until_in_the_past``; `Conflict`
         ``already_blocked`` with the entry's id.
         """
-        normal = normalise(number)
-        if not normal:
-            raise BadInput(
-                "number: callers without a number cannot be blocked", code="anonymous_number"
-            )
-        if (problem := blocks_nobody(normal)) is not None:
-            raise BadInput(f"number: {problem}", code="bad_number")
+        normal = number_of_a_caller(number)
         now = self._clock()
         _check_until(until, now)
         try:
@@ -150,6 +144,71 @@ class BlocklistService:
         self._changed()
         return _blocked(row, now)
 
+    async def all(self) -> Sequence[Blocked]:
+        """Every entry, oldest first."""
+        now = self._clock()
+        async with self._database.reading() as session:
+            return [_blocked(row, now) for row in await repository.all_of_them(session)]
+
+    async def save(
+        self,
+        new: Sequence[NewBlock],
+        changes: Sequence[tuple[Blocked, BlockedChanges]],
+        *,
+        actor: str,
+    ) -> None:
+        """Block the `new` numbers and change entries, each as it was when it was looked at, all or
+        none.
+
+        Errors: `BadInput` ``until_in_the_past``; `Conflict` ``already_blocked``; `VersionConflict`
+        if one is not as it was.
+        """
+        now = self._clock()
+        for until in (
+            *(one.until for one in new),
+            *(wish.until for _, wish in changes if wish.set_until),
+        ):
+            _check_until(until, now)
+        rows: list[BlockedNumber] = []
+        try:
+            async with self._database.writing() as session:
+                there = {row.number: row for row in await repository.all_of_them(session)}
+                for one in new:
+                    if (present := there.get(one.number)) is not None:
+                        raise _already_blocked(one.number, present.id)
+                    rows.append(
+                        BlockedNumber(
+                            number=one.number,
+                            reason=one.reason,
+                            until=one.until,
+                            created_by=actor,
+                            created_at=now,
+                        )
+                    )
+                session.add_all(rows)
+                await session.flush()
+                entries = [_entry("blocklist.added", row, actor) for row in rows]
+                for before, wish in changes:
+                    row = _found(there.get(before.number))
+                    if _blocked(row, now).version != before.version:
+                        raise VersionConflict(
+                            f"the entry {row.id} was changed meanwhile: try it anew",
+                            version=_blocked(row, now).version,
+                        )
+                    if wish.reason is not None:
+                        row.reason = wish.reason
+                    if wish.set_until:
+                        row.until = wish.until
+                    entries.append(_entry("blocklist.changed", row, actor))
+                await session.flush()
+                await record(session, *entries, now=now)
+        except IntegrityError as error:
+            # Another process was faster; on SQLite writers queue, so only a server database.
+            raise _already_blocked(new[0].number if new else "a number", None) from error
+        if entries:
+            _log.info("blocklist: %d added, %d changed by=%s", len(new), len(changes), actor)
+            self._changed()
+
     async def remove(self, blocked_id: int, *, actor: str) -> None:
         """Put the number through again; `NotFound`."""
         async with self._database.writing() as session:
@@ -166,12 +225,34 @@ class BlocklistService:
 
 
 @dataclass(frozen=True, slots=True)
+class NewBlock:
+    """A number to be blocked, as `number_of_a_caller` gave it."""
+
+    number: str
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BlockedChanges:
     """What to change; None and `set_until` False leave things as they are."""
 
     reason: str | None = None
     until: datetime | None = None
     set_until: bool = False
+
+
+def number_of_a_caller(number: str) -> str:
+    """`number`, in any form, normalised; `BadInput` ``anonymous_number`` or ``bad_number`` if no
+    caller can have it."""
+    normal = normalise(number)
+    if not normal:
+        raise BadInput(
+            "number: callers without a number cannot be blocked", code="anonymous_number"
+        )
+    if (problem := blocks_nobody(normal)) is not None:
+        raise BadInput(f"number: {problem}", code="bad_number")
+    return normal
 
 
 def _found(row: BlockedNumber | None) -> BlockedNumber:

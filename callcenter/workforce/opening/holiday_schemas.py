@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, computed_field, model_validator
 
+from callcenter.platform.http.sheets import SheetProblemOut
 from callcenter.platform.http.versions import VersionIn
 from callcenter.platform.moments import CityDay
 from callcenter.platform.texts import LINE
@@ -134,3 +135,15 @@ class YearBody(VersionIn):
                 raise ValueError(f"days: {entered.day} is there twice")
             seen.add(entered.day)
         return self
+
+
+class YearSheetOut(BaseModel):
+    """What a sheet changed of the days that differ, or in a dry run would change."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    added: int
+    changed: int
+    removed: int = Field(description="They differed, and the sheet does not name them.")
+    unchanged: int
+    problems: list[SheetProblemOut] = Field(description="In a dry run only; else it is an error.")

@@ -126,7 +126,7 @@ class WorkdayService:
                 raise BadInput(
                     f"days: {day} is not in {year}", code="bad_calendar_day", day=str(day)
                 )
-            _check_kind(day, named.kind)
+            check_kind(day, named.kind)
         if not any(named.kind is DayKind.HOLIDAY for named in days.values()):
             raise BadInput(
                 f"days: {year} would count as known without one public holiday; enter them, or"
@@ -197,7 +197,7 @@ class WorkdayService:
     async def set_day(self, day: date, named: NamedDay, *, actor: str) -> DayFacts:
         """Say what `day` is; `BadInput` ``bad_year``, ``bad_calendar_day``."""
         _check_year(day.year)
-        _check_kind(day, named.kind)
+        check_kind(day, named.kind)
         now = self._clock()
         async with self._database.writing() as session:
             row = await repository.calendar_day(session, day)
@@ -244,8 +244,9 @@ def _check_year(year: int) -> None:
         )
 
 
-def _check_kind(day: date, kind: DayKind) -> None:
-    """A weekend in the middle of the week, or a moved working day on one, is a slip."""
+def check_kind(day: date, kind: DayKind) -> None:
+    """`BadInput` ``bad_calendar_day`` for a slip: a weekend in the middle of the week, or a moved
+    working day there."""
     weekday = plain_kind(day) is DayKind.WORKDAY
     if kind in (DayKind.WEEKEND, DayKind.MOVED_WORKDAY) and weekday:
         raise BadInput(
