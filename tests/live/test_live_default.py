@@ -210,12 +210,15 @@ async def test_without_a_server_a_closed_line_is_closed(without_agi: Stories) ->
     system.kill("agi")
     shut = [{"day": day, "opens": None, "closes": None} for day in days]
     all_day = [{"day": day, "opens": 0, "closes": 1440} for day in days]
+    ends = [{"opens": 0, "closes": 1}, {"opens": 1439, "closes": 1440}]
+    noon = [{"day": day, "spans": ends} for day in days]  # A long break, in which we are.
     never = [{"weekday": (today.weekday() + 3) % 7, "opens": 0, "closes": 1}]
     try:
         day, weekday = f"{today:%Y%m%d}", f"{today.isoweekday()}"
         for week, special, expected, key, value in (
             ([], shut, "closed", day, "closed"),
             (never, [], "closed", weekday, "closed"),
+            ([], noon, "closed", day, "0-1&1439-1440"),
             (never, all_day, "", day, "0-1440"),
             ([], [], "", weekday, "0-1440"),
         ):

@@ -41,8 +41,11 @@ class Span:
 Week = Sequence[Sequence[Span]]
 """Spans of Monday … Sunday; all empty means open around the clock."""
 
-SpecialDays = Mapping[date, Span | tuple[Span, ...] | None]
-"""Days that differ: open in one span or in several, or closed (None)."""
+Spans = tuple[Span, ...]
+"""Of one day, such as before and after lunch; none: closed."""
+
+SpecialDays = Mapping[date, Spans]
+"""Days that differ, and when they are open."""
 
 ALL_DAY = Span(0, DAY_MINUTES)
 ALWAYS: Week = ((),) * WEEK_DAYS
@@ -53,7 +56,7 @@ class Calendar:
     """The whole opening calendar."""
 
     week: Week = ALWAYS
-    special_days: Mapping[date, Span | None] = field(default_factory=dict)
+    special_days: SpecialDays = field(default_factory=dict)
 
 
 class HolidayOpening(StrEnum):
@@ -63,7 +66,7 @@ class HolidayOpening(StrEnum):
     """As on any such weekday; a line that is always open stays so."""
     CLOSED = "closed"
     HOURS = "hours"
-    """Open in a span of its own."""
+    """Open in spans of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,13 @@ class HolidayRule:
     """What is done on public holidays and on weekends that are worked."""
 
     holidays: HolidayOpening = HolidayOpening.AS_WEEK
-    hours: Span | None = None
+    hours: Spans = ()
     """Of `HolidayOpening.HOURS`."""
     moved_workday_as: int | None = None
     """The weekday (0 Monday) whose spans a moved working day has; None: its own."""
 
     def __post_init__(self) -> None:
-        if (self.holidays is HolidayOpening.HOURS) != (self.hours is not None):
+        if (self.holidays is HolidayOpening.HOURS) != bool(self.hours):
             raise ValueError("hours belong to `hours`, and to nothing else")
         if self.moved_workday_as is not None and not 0 <= self.moved_workday_as < WEEK_DAYS:
             raise ValueError("moved_workday_as: 0 Monday … 6 Sunday")
@@ -85,11 +88,11 @@ class HolidayRule:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Days in a row that differ, `first` and `last` included: open in `span`, or closed (None)."""
+    """Days in a row that differ, `first` and `last` included, and when each of them is open."""
 
     first: date
     last: date
-    span: Span | None
+    spans: Spans
 
     def __post_init__(self) -> None:
         if self.last < self.first:
@@ -104,7 +107,7 @@ def overlay(
     Of periods that share a day the one that begins later holds, as it is the narrower one. Days
     of years without a list of holidays are ordinary ones here; `Workdays.warnings` tells.
     """
-    days: dict[date, Span | tuple[Span, ...] | None] = {}
+    days: dict[date, Spans] = {}
     as_weekday = rule.moved_workday_as if any(calendar.week) else None
     moved = None if as_weekday is None else tuple(calendar.week[as_weekday])
     for day in (*workdays.official.days, *workdays.admin):
@@ -115,7 +118,7 @@ def overlay(
             days[day] = moved
     for period in sorted(periods, key=lambda p: (p.first, -p.last.toordinal())):
         for day in days_between(period.first, period.last):
-            days[day] = period.span
+            days[day] = period.spans
     return {**days, **calendar.special_days}
 
 
@@ -149,19 +152,16 @@ def overlap(spans: Iterable[Span]) -> tuple[Span, Span] | None:
     return None
 
 
-def spans_of(day: date, week: Week, special_days: SpecialDays) -> tuple[Span, ...]:
+def spans_of(day: date, week: Week, special_days: SpecialDays) -> Spans:
     """The open spans of `day`, in order; touching ones are joined."""
     if day in special_days:
-        special = special_days[day]
-        if special is None:
-            return ()
-        return (special,) if isinstance(special, Span) else _joined(special)
+        return _joined(special_days[day])
     if not any(week):
         return (ALL_DAY,)
     return _joined(week[day.weekday()])
 
 
-def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+def _joined(spans: Iterable[Span]) -> Spans:
     joined: list[Span] = []
     for span in sorted(spans):
         if joined and span.opens <= joined[-1].closes:
@@ -169,6 +169,17 @@ def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:
         else:
             joined.append(span)
     return tuple(joined)
+
+
+def words_of(spans: Iterable[Span]) -> str:
+    """`spans` as one text: ``540-720 780-1020``, in order; empty for a closed day."""
+    return " ".join(f"{span.opens}-{span.closes}" for span in sorted(spans))
+
+
+def spans_in(words: str) -> Spans:
+    """The spans in `words` of `words_of`."""
+    halves = (word.split("-") for word in words.split())
+    return tuple(Span(int(opens), int(closes)) for opens, closes in halves)
 
 
 def is_open(now_local: datetime, week: Week, special_days: SpecialDays) -> bool:

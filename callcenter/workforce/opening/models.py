@@ -14,6 +14,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from callcenter.platform.db.base import Base
 
+SPANS_CHARACTERS = 256
+"""One span an hour is 233."""
+
 
 class OpeningHours(Base):
     """One open span of a weekday, in the city's time; `closes` 1440 is midnight."""
@@ -30,14 +33,13 @@ class OpeningHours(Base):
 
 
 class SpecialDay(Base):
-    """A date that differs from its weekday: closed, or open in one span."""
+    """A date that differs from its weekday."""
 
     __tablename__ = "special_day"
 
     day: Mapped[date] = mapped_column(primary_key=True)
-    opens: Mapped[int | None]
-    """Both None: closed all day."""
-    closes: Mapped[int | None]
+    spans: Mapped[str] = mapped_column(String(SPANS_CHARACTERS))
+    """When it is open, by `domain.opening.words_of`; empty: closed all day."""
     note: Mapped[str] = mapped_column(String(200))
     updated_at: Mapped[datetime]
 
@@ -51,9 +53,8 @@ class OpeningPeriod(Base):
     first_day: Mapped[date]
     last_day: Mapped[date]
     """Included."""
-    opens: Mapped[int | None]
-    """Both None: closed."""
-    closes: Mapped[int | None]
+    spans: Mapped[str] = mapped_column(String(SPANS_CHARACTERS))
+    """Of each of its days, as of `SpecialDay`."""
     note: Mapped[str] = mapped_column(String(200))
     updated_by: Mapped[str] = mapped_column(String(64))
     updated_at: Mapped[datetime]
@@ -68,8 +69,8 @@ class OpeningRule(Base):
     version: Mapped[int]
     holidays: Mapped[str] = mapped_column(String(16))
     """`domain.opening.HolidayOpening`."""
-    holiday_opens: Mapped[int | None]
-    holiday_closes: Mapped[int | None]
+    holiday_spans: Mapped[str] = mapped_column(String(SPANS_CHARACTERS))
+    """As of `SpecialDay`; only of `HolidayOpening.HOURS`."""
     moved_workday_as: Mapped[int | None]
     """0 Monday … 6 Sunday."""
     updated_at: Mapped[datetime]

@@ -25,19 +25,12 @@ _RULE_ID = 1
 _SPANS = select(OpeningHours.weekday, OpeningHours.opens, OpeningHours.closes).order_by(
     OpeningHours.weekday, OpeningHours.opens
 )
-_SPECIAL_DAYS = select(
-    SpecialDay.day, SpecialDay.opens, SpecialDay.closes, SpecialDay.note
-).order_by(SpecialDay.day)
+_SPECIAL_DAYS = select(SpecialDay.day, SpecialDay.spans, SpecialDay.note).order_by(SpecialDay.day)
 _VERSION = select(OpeningRule.version).where(OpeningRule.id == _RULE_ID)
-_RULE = select(
-    OpeningRule.holidays,
-    OpeningRule.holiday_opens,
-    OpeningRule.holiday_closes,
-    OpeningRule.moved_workday_as,
-).where(OpeningRule.id == _RULE_ID)
-_PERIODS = select(
-    OpeningPeriod.first_day, OpeningPeriod.last_day, OpeningPeriod.opens, OpeningPeriod.closes
+_RULE = select(OpeningRule.holidays, OpeningRule.holiday_spans, OpeningRule.moved_workday_as).where(
+    OpeningRule.id == _RULE_ID
 )
+_PERIODS = select(OpeningPeriod.first_day, OpeningPeriod.last_day, OpeningPeriod.spans)
 _CALENDAR_DAYS = select(CalendarDay.day, CalendarDay.kind, CalendarDay.name)
 _CALENDAR_YEARS = select(CalendarYear.year)
 
@@ -47,8 +40,7 @@ class DayRow:
     """A special day as it is stored."""
 
     day: date
-    opens: int | None
-    closes: int | None
+    spans: str
     note: str
 
 
@@ -67,8 +59,7 @@ class RuleRow:
     """The rule as it is stored."""
 
     holidays: str
-    opens: int | None
-    closes: int | None
+    spans: str
     moved_workday_as: int | None
 
 
@@ -83,9 +74,9 @@ def rule(connection: Connection) -> RuleRow | None:
     return None if row is None else RuleRow(*row)
 
 
-def period_spans(connection: Connection) -> list[tuple[date, date, int | None, int | None]]:
-    """(first, last, opens, closes) of all periods."""
-    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(_PERIODS)]
+def period_spans(connection: Connection) -> list[tuple[date, date, str]]:
+    """(first, last, spans) of all periods."""
+    return [(row[0], row[1], row[2]) for row in connection.execute(_PERIODS)]
 
 
 def calendar_days(connection: Connection) -> list[tuple[date, str, str]]:
@@ -102,7 +93,9 @@ async def touch(session: AsyncSession, now: datetime) -> OpeningRule:
     """Raise the version; every change does. The rule's row, made if it is not there."""
     row = await session.get(OpeningRule, _RULE_ID)
     if row is None:
-        row = OpeningRule(id=_RULE_ID, version=1, holidays=HolidayOpening.AS_WEEK.value)
+        row = OpeningRule(
+            id=_RULE_ID, version=1, holidays=HolidayOpening.AS_WEEK.value, holiday_spans=""
+        )
         session.add(row)
     else:
         # Raised by the database: two who write at once raise it twice.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AwareDatetime,
@@ -26,11 +26,13 @@ from callcenter.workforce.domain.opening import (
     HolidayRule,
     Period,
     Span,
+    Spans,
 )
 from callcenter.workforce.opening.service import NotedCalendar, NotedPeriod
 
 SPANS_MAX = 7 * 24
 """One span an hour."""
+DAY_SPANS_MAX = 24
 SPECIAL_DAYS_MAX = 2000
 """Five years of nothing but special days."""
 PERIOD_DAYS_MAX = 366
@@ -42,23 +44,23 @@ Minute = Annotated[
 
 Note = Annotated[str, Field(max_length=200), BLOCK]
 
+_LUNCH: list[JsonValue] = [{"opens": 540, "closes": 720}, {"opens": 780, "closes": 1020}]
 _WORKDAYS: list[JsonValue] = [{"weekday": d, "opens": 480, "closes": 1080} for d in range(5)]
 _EXAMPLE: dict[str, JsonValue] = {
     "version": 3,
     "week": _WORKDAYS,
     "special_days": [
-        {"day": "2026-10-01", "opens": None, "closes": None, "note": "国庆节"},
-        {"day": "2026-10-10", "opens": 540, "closes": 1020, "note": "调休上班"},
+        {"day": "2026-10-01", "spans": [], "note": "国庆节"},
+        {"day": "2026-10-10", "spans": _LUNCH, "note": "调休上班"},
     ],
 }
 
 
-class WeekSpan(BaseModel):
-    """One open span of a weekday, on the city's clock."""
+class DaySpan(BaseModel):
+    """One open span of a day, on the city's clock."""
 
     model_config = ConfigDict(extra="forbid")
 
-    weekday: int = Field(strict=True, ge=0, lt=WEEK_DAYS, description="0 Monday … 6 Sunday.")
     opens: Minute
     closes: Minute
 
@@ -71,23 +73,69 @@ class WeekSpan(BaseModel):
         return self
 
 
-class SpecialDayBody(BaseModel):
-    """A day that differs: open in one span, or closed (both null)."""
+class WeekSpan(DaySpan):
+    """One open span of a weekday."""
+
+    weekday: int = Field(strict=True, ge=0, lt=WEEK_DAYS, description="0 Monday … 6 Sunday.")
+
+
+class HoursBody(BaseModel):
+    """When a day is open: in some spans, or in none. Mixed into what says so."""
+
+    spans: list[DaySpan] | None = Field(
+        None, max_length=DAY_SPANS_MAX, description="Such as before and after lunch; empty: closed."
+    )
+    opens: Minute | None = Field(
+        None,
+        deprecated=True,
+        description="Now `spans`. With `closes` alone it is one span; in answers the first's.",
+    )
+    closes: Minute | None = Field(None, deprecated=True, description="Now `spans`; the last's.")
+
+    @model_validator(mode="after")
+    def _one_way_of_saying_it(self) -> Self:
+        opens, closes = self.__dict__["opens"], self.__dict__["closes"]
+        if (opens is None) != (closes is None):
+            raise ValueError("give opens and closes, or neither if it is closed")
+        if opens is not None and opens >= closes:
+            raise ValueError("closes must be after opens")
+        if (
+            self.spans is not None
+            and {"opens", "closes"} & self.model_fields_set
+            and ends_of(self.hours()) != (opens, closes)
+        ):
+            raise ValueError(
+                "spans, opens and closes say different things: leave opens and closes out"
+            )
+        return self
+
+    def hours(self) -> Spans:
+        """As the domain has it, in order."""
+        if self.spans is not None:
+            return tuple(sorted(Span(span.opens, span.closes) for span in self.spans))
+        opens, closes = self.__dict__["opens"], self.__dict__["closes"]
+        return () if opens is None else (Span(opens, closes),)
+
+
+def ends_of(spans: Spans) -> tuple[int | None, int | None]:
+    """When the first of `spans` opens and the last closes; for whoever knows one span alone."""
+    return (spans[0].opens, max(span.closes for span in spans)) if spans else (None, None)
+
+
+def hours_out(spans: Spans) -> dict[str, Any]:
+    """The fields of `HoursBody` in an answer."""
+    opens, closes = ends_of(spans)
+    out = [DaySpan(opens=span.opens, closes=span.closes) for span in spans]
+    return {"spans": out, "opens": opens, "closes": closes}
+
+
+class SpecialDayBody(HoursBody):
+    """A day that differs."""
 
     model_config = ConfigDict(extra="forbid")
 
     day: CityDay
-    opens: Minute | None = None
-    closes: Minute | None = None
     note: Note = ""
-
-    @model_validator(mode="after")
-    def _span_or_closed(self) -> Self:
-        if (self.opens is None) != (self.closes is None):
-            raise ValueError("give opens and closes, or neither for a closed day")
-        if self.opens is not None and self.closes is not None and self.opens >= self.closes:
-            raise ValueError("closes must be after opens")
-        return self
 
 
 class CalendarBody(BaseModel):
@@ -123,12 +171,7 @@ class CalendarBody(BaseModel):
         return NotedCalendar(
             Calendar(
                 week=tuple(map(tuple, week)),
-                special_days={
-                    special.day: Span(special.opens, special.closes)
-                    if special.opens is not None and special.closes is not None
-                    else None
-                    for special in self.special_days
-                },
+                special_days={special.day: special.hours() for special in self.special_days},
             ),
             {special.day: special.note for special in self.special_days},
             self.version,
@@ -145,13 +188,8 @@ class CalendarBody(BaseModel):
                 for span in spans
             ],
             special_days=[
-                SpecialDayBody(
-                    day=day,
-                    opens=span.opens if span else None,
-                    closes=span.closes if span else None,
-                    note=noted.notes.get(day, ""),
-                )
-                for day, span in sorted(noted.calendar.special_days.items())
+                SpecialDayBody(day=day, note=noted.notes.get(day, ""), **hours_out(spans))
+                for day, spans in sorted(noted.calendar.special_days.items())
             ],
         )
 
@@ -179,21 +217,19 @@ class OpeningNowOut(BaseModel):
     closes: datetime | None = Field(description="Null while closed, or if it never closes.")
 
 
-class HolidayRuleBody(VersionIn):
+class HolidayRuleBody(HoursBody, VersionIn):
     """What is done on public holidays and on weekends that are worked."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{"holidays": "hours", "opens": 540, "closes": 1020, "moved_workday_as": 0}]
+            "examples": [{"holidays": "hours", "spans": _LUNCH, "moved_workday_as": 0}]
         },
     )
 
     holidays: HolidayOpening = Field(
-        description="as_week: as on any such weekday; closed; hours: from `opens` to `closes`."
+        description="as_week: as on any such weekday; closed; hours: in `spans`."
     )
-    opens: Minute | None = None
-    closes: Minute | None = None
     moved_workday_as: int | None = Field(
         None,
         strict=True,
@@ -204,62 +240,51 @@ class HolidayRuleBody(VersionIn):
 
     @model_validator(mode="after")
     def _hours_with_hours(self) -> Self:
-        given = (self.opens is not None, self.closes is not None)
-        if given != (self.holidays is HolidayOpening.HOURS,) * 2:
-            raise ValueError("give opens and closes with holidays=hours, and only then")
-        if self.opens is not None and self.closes is not None and self.opens >= self.closes:
-            raise ValueError("closes must be after opens")
+        if bool(self.hours()) != (self.holidays is HolidayOpening.HOURS):
+            raise ValueError("give spans with holidays=hours, and only then")
         return self
 
     def to_domain(self) -> HolidayRule:
         """As the service takes it."""
-        return HolidayRule(self.holidays, _span(self.opens, self.closes), self.moved_workday_as)
+        return HolidayRule(self.holidays, self.hours(), self.moved_workday_as)
 
     @staticmethod
     def from_domain(rule: HolidayRule) -> HolidayRuleBody:
         """As the service gives it."""
         return HolidayRuleBody(
             holidays=rule.holidays,
-            opens=rule.hours.opens if rule.hours else None,
-            closes=rule.hours.closes if rule.hours else None,
             moved_workday_as=rule.moved_workday_as,
             version=version_of(rule),
+            **hours_out(rule.hours),
         )
 
 
 _PERIOD: dict[str, JsonValue] = {
     "first_day": "2027-02-05",
     "last_day": "2027-02-12",
-    "opens": 0,
-    "closes": 1440,
+    "spans": [{"opens": 0, "closes": 1440}],
     "note": "春节24小时值守",
 }
 
 
-class PeriodIn(VersionIn):
-    """Days in a row that differ: open in one span each, or closed (both null)."""
+class PeriodIn(HoursBody, VersionIn):
+    """Days in a row that differ, each open in the same spans."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_PERIOD]})
 
     first_day: CityDay
     last_day: CityDay = Field(description="Included.")
-    opens: Minute | None = None
-    closes: Minute | None = None
     note: Note = ""
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
-        if (self.opens is None) != (self.closes is None):
-            raise ValueError("give opens and closes, or neither for closed days")
-        if self.opens is not None and self.closes is not None and self.opens >= self.closes:
-            raise ValueError("closes must be after opens")
         if not 0 <= (self.last_day - self.first_day).days < PERIOD_DAYS_MAX:
             raise ValueError(f"last_day: from first_day on, {PERIOD_DAYS_MAX} days at most")
         return self
 
     def to_domain(self) -> Period:
         """As the service takes it."""
-        return Period(self.first_day, self.last_day, _span(self.opens, self.closes))
+        return Period(self.first_day, self.last_day, self.hours())
 
 
 class PeriodOut(BaseModel):
@@ -283,8 +308,9 @@ class PeriodOut(BaseModel):
     version: int
     first_day: date
     last_day: date = Field(description="Included.")
-    opens: int | None
-    closes: int | None
+    spans: list[DaySpan] = Field(description="Empty: closed.")
+    opens: int | None = Field(deprecated=True, description="Of the first of `spans`.")
+    closes: int | None = Field(deprecated=True, description="Of the last of `spans`.")
     note: str
     updated_by: str
     updated_at: AwareDatetime
@@ -292,19 +318,13 @@ class PeriodOut(BaseModel):
     @staticmethod
     def from_domain(noted: NotedPeriod) -> PeriodOut:
         """As the service gives it."""
-        span = noted.period.span
         return PeriodOut(
             id=noted.id,
             version=noted.version,
             first_day=noted.period.first,
             last_day=noted.period.last,
-            opens=span.opens if span else None,
-            closes=span.closes if span else None,
             note=noted.note,
             updated_by=noted.updated_by,
             updated_at=noted.updated_at,
+            **hours_out(noted.period.spans),
         )
-
-
-def _span(opens: int | None, closes: int | None) -> Span | None:
-    return None if opens is None or closes is None else Span(opens, closes)

@@ -36,7 +36,9 @@ from callcenter.workforce.domain.opening import (
     open_moments,
     overlap,
     overlay,
+    spans_in,
     spans_of,
+    words_of,
 )
 from callcenter.workforce.domain.workdays import DayKind, NamedDay, OfficialDays, Workdays
 from callcenter.workforce.opening import repository
@@ -138,13 +140,9 @@ class OpeningService:
         opening was changed since it was read.
         """
         for weekday, spans in enumerate(noted.calendar.week):
-            if (shared := overlap(spans)) is not None:
-                both = " and ".join(map(_clock, shared))
-                raise BadInput(
-                    f"week: on {WEEKDAY_NAMES[weekday]} {both} overlap",
-                    code="spans_overlap",
-                    weekday=weekday,
-                )
+            _check_spans(spans, f"week: on {WEEKDAY_NAMES[weekday]} ", weekday=weekday)
+        for day, spans in noted.calendar.special_days.items():
+            _check_spans(spans, f"special_days: on {day} ", day=str(day))
         now = self._clock()
         hours = [
             OpeningHours(weekday=weekday, opens=span.opens, closes=span.closes)
@@ -153,13 +151,9 @@ class OpeningService:
         ]
         days = [
             SpecialDay(
-                day=day,
-                opens=span.opens if span else None,
-                closes=span.closes if span else None,
-                note=noted.notes.get(day, ""),
-                updated_at=now,
+                day=day, spans=words_of(spans), note=noted.notes.get(day, ""), updated_at=now
             )
-            for day, span in noted.calendar.special_days.items()
+            for day, spans in noted.calendar.special_days.items()
         ]
         async with self._database.writing() as session:
             present = await session.run_sync(lambda sync: repository.version(sync.connection()))
@@ -216,7 +210,8 @@ class OpeningService:
         return await self._database.read(_rule)
 
     async def set_rule(self, rule: HolidayRule, *, actor: str) -> HolidayRule:
-        """Do so from the next call on."""
+        """Do so from the next call on; `BadInput` ``spans_overlap``."""
+        _check_spans(rule.hours, "")
         now = self._clock()
         async with self._database.writing() as session:
             before = await session.run_sync(lambda sync: _rule(sync.connection()))
@@ -225,13 +220,11 @@ class OpeningService:
             )
             row = await repository.touch(session, now)
             row.holidays = rule.holidays.value
-            row.holiday_opens = rule.hours.opens if rule.hours else None
-            row.holiday_closes = rule.hours.closes if rule.hours else None
+            row.holiday_spans = words_of(rule.hours)
             row.moved_workday_as = rule.moved_workday_as
             facts = {
                 "holidays": rule.holidays.value,
-                "opens": row.holiday_opens,
-                "closes": row.holiday_closes,
+                "spans": row.holiday_spans,
                 "moved_workday_as": rule.moved_workday_as,
             }
             await record(session, Entry("opening.rule_set", "opening", facts, actor), now=now)
@@ -244,7 +237,9 @@ class OpeningService:
             return [_noted_period(row) for row in await repository.periods(session)]
 
     async def add_period(self, period: Period, note: str, *, actor: str) -> NotedPeriod:
-        """A period that differs, from the next call on; `BadInput` ``too_many_periods``."""
+        """A period that differs, from the next call on; `BadInput` ``spans_overlap``,
+        ``too_many_periods``."""
+        _check_spans(period.spans, "")
         now = self._clock()
         row = OpeningPeriod()
         async with self._database.writing() as session:
@@ -264,7 +259,9 @@ class OpeningService:
     async def change_period(
         self, period_id: int, period: Period, note: str, *, actor: str
     ) -> NotedPeriod:
-        """Put `period` in the place of that one; `NotFound` ``period_not_found``."""
+        """Put `period` in the place of that one; `NotFound` ``period_not_found``, `BadInput`
+        ``spans_overlap``."""
+        _check_spans(period.spans, "")
         now = self._clock()
         async with self._database.writing() as session:
             row = _found_period(await repository.period(session, period_id))
@@ -294,8 +291,8 @@ class OpeningService:
             calendar = _calendar(connection)
             workdays = read_workdays(connection, self._official)
             periods = [
-                Period(first, last, _span(opens, closes))
-                for first, last, opens, closes in repository.period_spans(connection)
+                Period(first, last, spans_in(words))
+                for first, last, words in repository.period_spans(connection)
             ]
             kept = OpeningDays(
                 version,
@@ -322,9 +319,7 @@ def read_workdays(connection: Connection, official: OfficialDays) -> Workdays:
 def _calendar(connection: Connection) -> Calendar:
     return Calendar(
         week=_week(repository.spans(connection)),
-        special_days={
-            row.day: _span(row.opens, row.closes) for row in repository.special_days(connection)
-        },
+        special_days={row.day: spans_in(row.spans) for row in repository.special_days(connection)},
     )
 
 
@@ -332,9 +327,7 @@ def _rule(connection: Connection) -> HolidayRule:
     row = repository.rule(connection)
     if row is None:
         return HolidayRule()
-    return HolidayRule(
-        HolidayOpening(row.holidays), _span(row.opens, row.closes), row.moved_workday_as
-    )
+    return HolidayRule(HolidayOpening(row.holidays), spans_in(row.spans), row.moved_workday_as)
 
 
 def _week(rows: Iterable[tuple[int, int, int]]) -> Week:
@@ -348,14 +341,15 @@ def _minutes(spans: Iterable[Span]) -> Sequence[tuple[int, int]]:
     return [(span.opens, span.closes) for span in spans]
 
 
-def _span(opens: int | None, closes: int | None) -> Span | None:
-    return None if opens is None or closes is None else Span(opens, closes)
+def _check_spans(spans: Iterable[Span], where: str, **details: object) -> None:
+    if (shared := overlap(spans)) is not None:
+        both = " and ".join(map(_clock, shared))
+        raise BadInput(f"{where}{both} overlap", code="spans_overlap", **details)
 
 
 def _fill_period(row: OpeningPeriod, period: Period, note: str, actor: str, now: datetime) -> None:
     row.first_day, row.last_day = period.first, period.last
-    row.opens = period.span.opens if period.span else None
-    row.closes = period.span.closes if period.span else None
+    row.spans = words_of(period.spans)
     row.note, row.updated_by, row.updated_at = note, actor, now
 
 
@@ -363,8 +357,7 @@ def _entry(action: str, row: OpeningPeriod, actor: str) -> Entry:
     facts = {
         "first_day": str(row.first_day),
         "last_day": str(row.last_day),
-        "opens": row.opens,
-        "closes": row.closes,
+        "spans": row.spans,
     }
     return Entry(action, f"period:{row.id}", facts, actor)
 
@@ -378,7 +371,7 @@ def _found_period(row: OpeningPeriod | None) -> OpeningPeriod:
 def _noted_period(row: OpeningPeriod) -> NotedPeriod:
     return NotedPeriod(
         row.id,
-        Period(row.first_day, row.last_day, _span(row.opens, row.closes)),
+        Period(row.first_day, row.last_day, spans_in(row.spans)),
         row.note,
         row.updated_by,
         row.updated_at,

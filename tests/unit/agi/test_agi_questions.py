@@ -198,7 +198,7 @@ async def test_closed_by_the_calendar_on_the_citys_clock(desk: Desk) -> None:
     desk.watch.now = NOW - timedelta(microseconds=1)
     assert await desk.route(CALLER) == ("queue", 0)
 
-    await desk.calendar(Calendar(ALWAYS, {TODAY: None}))
+    await desk.calendar(Calendar(ALWAYS, {TODAY: ()}))
     assert await desk.route(CALLER) == ("closed", 0)
     desk.watch.now = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)  # the city's midnight
     assert await desk.route(CALLER) == ("queue", 0)
@@ -207,7 +207,7 @@ async def test_closed_by_the_calendar_on_the_citys_clock(desk: Desk) -> None:
 async def test_blocked_comes_before_closed(desk: Desk) -> None:
     blocklist = BlocklistService(desk.database, desk.watch)
     await blocklist.add(CALLER, reason="骚扰", until=None, actor="admin")
-    await desk.calendar(Calendar(ALWAYS, {TODAY: None}))
+    await desk.calendar(Calendar(ALWAYS, {TODAY: ()}))
     assert await desk.route(CALLER) == ("blocked", 0)
     assert await desk.route(OTHER) == ("closed", 0)
 

@@ -89,7 +89,14 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 def special(day: str, opens: int | None = None, closes: int | None = None) -> dict[str, Any]:
+    """As it was said before days had several spans."""
     return {"day": day, "opens": opens, "closes": closes, "note": ""}
+
+
+def answered(body: dict[str, Any]) -> dict[str, Any]:
+    """What is answered to `special`."""
+    span = {"opens": body["opens"], "closes": body["closes"]}
+    return body | {"spans": [] if body["opens"] is None else [span]}
 
 
 def refused(answer: httpx.Response) -> tuple[int, str]:
@@ -111,8 +118,43 @@ async def test_what_was_put_is_what_is_read(desk: Desk) -> None:
     ]
     answer = await desk.put(OFFICE, days)
     assert answer.status_code == 200
-    assert without_version(answer) == {"week": OFFICE, "special_days": days}
+    wanted = {"week": OFFICE, "special_days": list(map(answered, days))}
+    assert without_version(answer) == wanted
     assert (await desk.client.get(URL)).json() == answer.json()
+
+
+LUNCH = [{"opens": 540, "closes": 720}, {"opens": 780, "closes": 1020}]
+"""Open before it and after it."""
+
+
+async def test_a_special_day_has_a_lunch_break_as_weekdays_have(desk: Desk) -> None:
+    day = {"day": "2026-11-24", "spans": LUNCH[::-1]}
+    answer = await desk.put((), [day])
+    (read,) = answer.json()["special_days"]
+    assert (read["spans"], read["opens"], read["closes"]) == (LUNCH, 540, 1020)
+    # What was read can be sent back, and what knows one span alone loses nothing unseen.
+    again = await desk.client.put(URL, json=answer.json())
+    assert again.json()["special_days"] == [read]
+    shorter = read | {"closes": 900}
+    assert refused(await desk.put((), [shorter])) == (422, "bad_input")
+    closed = read | {"opens": None, "closes": None}
+    assert refused(await desk.put((), [closed])) == (422, "bad_input")
+    for clock, opened in (("11:59", True), ("12:00", False), ("12:59", False), ("13:00", True)):
+        desk.watch.now = datetime.fromisoformat(f"2026-11-24T{clock}:00+08:00")
+        assert await desk.service.is_open() is opened, clock
+    desk.watch.now = datetime.fromisoformat("2026-11-24T12:30:00+08:00")
+    assert (await desk.now())["next_opening"] == "2026-11-24T13:00:00+08:00"
+    hours = await desk.service.hours()
+    assert hours.days[date(2026, 11, 24)] == [(540, 720), (780, 1020)]
+
+
+async def test_spans_of_a_special_day_do_not_overlap(desk: Desk) -> None:
+    both = [{"opens": 540, "closes": 720}, {"opens": 700, "closes": 1020}]
+    answer = await desk.put((), [{"day": "2026-11-24", "spans": both}])
+    assert refused(answer) == (422, "spans_overlap")
+    assert answer.json()["error"]["details"] == {"day": "2026-11-24"}
+    many = [{"opens": at, "closes": at + 1} for at in range(0, 50, 2)]
+    assert refused(await desk.put((), [{"day": "2026-11-24", "spans": many}])) == (422, "bad_input")
 
 
 async def test_of_two_who_read_the_same_calendar_the_second_is_told(desk: Desk) -> None:
@@ -132,7 +174,10 @@ async def test_of_two_who_read_the_same_calendar_the_second_is_told(desk: Desk) 
 async def test_rows_come_back_in_order_whatever_the_order_they_came_in(desk: Desk) -> None:
     days = [special("2027-01-01"), special("2026-10-01")]
     answer = await desk.put(OFFICE[::-1], days)
-    assert without_version(answer) == {"week": OFFICE, "special_days": days[::-1]}
+    assert without_version(answer) == {
+        "week": OFFICE,
+        "special_days": list(map(answered, days[::-1])),
+    }
 
 
 async def test_the_new_calendar_takes_the_place_of_all_of_the_old(desk: Desk) -> None:
@@ -247,7 +292,7 @@ async def test_the_largest_calendar_is_taken(desk: Desk) -> None:
     first = date(2026, 11, 24)
     days = [special(str(first + timedelta(days=n))) for n in range(SPECIAL_DAYS_MAX)]
     answer = await desk.put(week, days)
-    assert without_version(answer) == {"week": week, "special_days": days}
+    assert without_version(answer) == {"week": week, "special_days": list(map(answered, days))}
     opening = first + timedelta(days=SPECIAL_DAYS_MAX)
     assert (await desk.now())["next_opening"] == f"{opening}T00:00:00+08:00"
 
@@ -257,7 +302,7 @@ async def test_who_reads_meanwhile_sees_the_old_or_the_new_never_a_mixture(desk:
     winter = [special("2026-12-01", 0, 120), special("2026-12-02", 0, 120)]
     await desk.put(OFFICE, summer)
     both = [(OFFICE, summer), (OFFICE[:2], winter)]
-    allowed = [{"week": week, "special_days": days} for week, days in both]
+    allowed = [{"week": week, "special_days": list(map(answered, days))} for week, days in both]
 
     async def change() -> None:
         for turn in range(20):

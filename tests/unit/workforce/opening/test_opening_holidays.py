@@ -112,7 +112,8 @@ async def test_at_first_holidays_change_nothing(desk: Desk) -> None:
     """A 12345 line is open around the clock; whoever closes it on holidays says so."""
     rule = await desk.get("/api/opening/holidays")
     del rule["version"]
-    assert rule == {"holidays": "as_week", "opens": None, "closes": None, "moved_workday_as": None}
+    nothing: dict[str, Any] = {"spans": [], "opens": None, "closes": None}
+    assert rule == nothing | {"holidays": "as_week", "moved_workday_as": None}
     assert await desk.open_at("2026-10-01")
     await desk.office()
     assert await desk.open_at("2026-10-01")
@@ -136,6 +137,30 @@ async def test_hours_of_their_own_on_holidays(desk: Desk) -> None:
     assert await desk.open_at("2026-10-03", "09:00")  # a Saturday, and a holiday
     assert not await desk.open_at("2026-10-03", "12:00")
     assert (await desk.get("/api/opening/now"))["next_opening"] == "2026-10-04T09:00:00+08:00"
+
+
+LUNCH = [{"opens": 540, "closes": 720}, {"opens": 780, "closes": 1020}]
+"""Open before it and after it."""
+
+
+async def test_holidays_and_periods_have_a_lunch_break(desk: Desk) -> None:
+    await desk.office()
+    rule = await desk.put("/api/opening/holidays", {"holidays": "hours", "spans": LUNCH})
+    assert (rule["spans"], rule["opens"], rule["closes"]) == (LUNCH, 540, 1020)
+    assert (await desk.put("/api/opening/holidays", rule))["spans"] == LUNCH
+    body = {"first_day": "2026-12-05", "last_day": "2026-12-06", "spans": LUNCH}
+    period = (await desk.client.post("/api/opening/periods", json=body)).json()
+    assert (period["spans"], period["opens"], period["closes"]) == (LUNCH, 540, 1020)
+    for day in ("2026-10-03", "2026-12-06"):
+        found = [await desk.open_at(day, clock) for clock in ("11:59", "12:00", "13:00", "17:00")]
+        assert found == [True, False, True, False], day
+    both = [{"opens": 540, "closes": 720}, {"opens": 700, "closes": 1020}]
+    for answer in (
+        await desk.client.put("/api/opening/holidays", json={"holidays": "hours", "spans": both}),
+        await desk.client.post("/api/opening/periods", json=body | {"spans": both}),
+        await desk.client.put(f"/api/opening/periods/{period['id']}", json=body | {"spans": both}),
+    ):
+        assert refused(answer) == (422, "spans_overlap")
 
 
 async def test_every_day_of_four_years_by_all_rules_at_once(desk: Desk) -> None:
@@ -176,6 +201,9 @@ async def test_every_day_of_four_years_by_all_rules_at_once(desk: Desk) -> None:
         {"holidays": "hours"},
         {"holidays": "hours", "opens": 540},
         {"holidays": "closed", "opens": 540, "closes": 600},
+        {"holidays": "closed", "spans": LUNCH},
+        {"holidays": "hours", "spans": []},
+        {"holidays": "hours", "spans": LUNCH, "opens": 540},
         {"holidays": "hours", "opens": 600, "closes": 600},
         {"holidays": "as_week", "moved_workday_as": 7},
     ],
