@@ -14,7 +14,7 @@ CONTRACTS: list[dict[str, Any]] = tomllib.loads(
 CONTEXTS = ("platform", "people", "telephony", "workforce", "casework", "insight")
 BESIDE = {"cli", "setup", "simulator"}
 """Folders that are no trade: what wires, brings programs, or plays the citizens."""
-OF_NO_FOLDER = {"agi", "app", "benchmarks", "dialplan"}
+OF_NO_FOLDER = {"agi", "app", "benchmarks", "dialplan", "mutants"}
 """Unit tests of what stands beside callcenter/, and of the whole service."""
 
 
