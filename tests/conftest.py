@@ -27,7 +27,8 @@ settings.register_profile(
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
-settings.load_profile(os.environ.get("TEST_PROFILE", "callcenter"))
+PROFILE = os.environ.get("TEST_PROFILE", "callcenter")
+settings.load_profile(PROFILE)
 
 
 @pytest.hookimpl(trylast=True)
@@ -37,6 +38,17 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
         operation = getattr(item, "operation_label", None)
         if operation is not None:
             item._id = item.id.with_params(operation)
+    if PROFILE == "mutants":
+        for item in items:
+            _take_fewer_examples(getattr(item, "function", None))
     twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
     if twice:
         raise pytest.UsageError(f"tests with one id, of which some would not run: {twice[:5]}")
+
+
+def _take_fewer_examples(test: Any) -> None:
+    """Also where a test asks for more than others."""
+    own = getattr(test, "_hypothesis_internal_use_settings", None)
+    if own is not None:
+        few = min(own.max_examples, settings().max_examples)
+        test._hypothesis_internal_use_settings = settings(own, max_examples=few)

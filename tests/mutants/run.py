@@ -2,6 +2,9 @@
 
 mutmut changes operators, constants, arguments and assignments. It takes no statement away that is a
 call for its effect, turns no bare condition round, and leaves what a function returns.
+
+For each change it would begin pytest anew, which takes longer than most tests of a domain do. Here
+the tests are collected once, and each change is tried in a fork that has them.
 """
 
 from __future__ import annotations
@@ -9,12 +12,20 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn
 
 import libcst
+import pytest
+from _pytest.config import _prepareconfig
 from libcst import matchers
 from mutmut.__main__ import cli
+from mutmut.configuration import config
 from mutmut.mutation.mutators import mutation_operators
+from mutmut.workers.isolation import ForkRunner
+
+FAILED = 1
+"""pytest's own exit code."""
 
 COMPARED = matchers.Comparison() | matchers.BooleanOperation() | matchers.UnaryOperation()
 """What mutmut changes by itself."""
@@ -48,9 +59,53 @@ mutation_operators.extend(
     )
 )
 
-# Each change is tried in a process of its own that lives for a moment: it has nothing to collect,
-# least of all among what it got from its parent.
-os.register_at_fork(before=gc.freeze, after_in_child=gc.disable)
+
+class Collected:
+    """The tests as they were collected before the first change, and a fork's way through them."""
+
+    def __init__(self) -> None:
+        settings = config()
+        with_these = [*settings.pytest_add_cli_args, *settings.pytest_add_cli_args_test_selection]
+        os.chdir("mutants")
+        prepared = _prepareconfig(
+            ["--rootdir=.", "-q", "-s", "--tb=no", "--assert=plain", *with_these], [self]
+        )
+        prepared._do_configure()
+        session = pytest.Session.from_config(prepared)
+        prepared.hook.pytest_sessionstart(session=session)
+        prepared.hook.pytest_collection(session=session)
+        os.chdir("..")
+        self._items = {item.nodeid: item for item in session.items}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """One that fails is enough."""
+        if report.failed:
+            os._exit(FAILED)
+
+    def run(self, tests: Iterable[str]) -> None:
+        """Come back if none fails."""
+        os.chdir("mutants")
+        items = [self._items[name] for name in tests]
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+
+
+def start(runner: Any) -> None:
+    """Before the first fork. Who lives for a moment has nothing to collect, least of all among what
+    he got from his parent."""
+    collected = Collected()
+
+    def run_tests(*, mutant_name: str | None, tests: Iterable[str]) -> NoReturn:
+        gc.disable()
+        collected.run(tests)
+        os._exit(0)
+
+    runner.test_runner.run_tests = run_tests
+    gc.collect()
+    gc.freeze()
+
+
+ForkRunner.startup = start
 
 if __name__ == "__main__":
     sys.exit(cli())

@@ -83,7 +83,7 @@ def judge(
         return Attended(assignment, attendance, late_seconds=_seconds(late))
     came, left = spans[0][0], max(ends for _, ends in spans)
     late = came - assignment.starts
-    early = (assignment.ends if over else until) - left
+    early = until - left
     is_late, is_early = late > grace, early > grace
     return Attended(
         assignment,

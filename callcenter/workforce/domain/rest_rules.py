@@ -116,7 +116,6 @@ def cover_conflicts(
     `open_spans` are moments in order; a gap over a midnight is one if the spans touch.
     """
     stand, _ = split_leave(assignments, leave)
-    stand.sort(key=lambda a: a.starts)
     found: list[RotaConflict] = []
     for starts, ends in open_spans:
         near = [a for a in stand if a.overlaps(starts, ends)]

@@ -41,18 +41,22 @@ def at(minutes: float) -> datetime:
         ([(10, 480)], 600, A.LATE, 600, 0),
         ([(0, 400)], 600, A.LEFT_EARLY, 0, 4800),
         ([(10, 400)], 600, A.LATE_AND_LEFT_EARLY, 600, 4800),
+        ([(5, 475)], 480, A.KEPT, 0, 0),
+        ([(5.1, 474.9)], 480, A.LATE_AND_LEFT_EARLY, 306, 306),
         # a pause in the middle is none of its business
         ([(0, 200), (260, 480)], 600, A.KEPT, 0, 0),
         # who came only before or after did not come
         ([(-100, -10), (490, 600)], 700, A.ABSENT, 28800, 0),
+        ([(-100, 0), (480, 600)], 700, A.ABSENT, 28800, 0),
     ],
 )
 def test_a_shift_is_called_what_it_was(
-    spans: list[tuple[int, int | None]], now: int, expected: Attendance, late: int, early: int
+    spans: list[tuple[float, float | None]], now: float, expected: Attendance, late: int, early: int
 ) -> None:
     presence: list[PresentSpan] = [(at(a), None if b is None else at(b)) for a, b in spans]
     found = judge(SHIFT, presence, at(now), GRACE)
     assert (found.attendance, found.late_seconds, found.early_seconds) == (expected, late, early)
+    assert found.assignment is SHIFT
 
 
 def test_when_they_came_and_went() -> None:

@@ -16,6 +16,8 @@ from callcenter.workforce.domain.callbacks import (
     CallbackResult,
     CallbackStatus,
     CallbackTask,
+    Finished,
+    Missed,
     MissedReason,
     choose,
     due,
@@ -191,3 +193,66 @@ def test_what_is_over_stays_over(one: CallbackTask) -> None:
         refuse_dialling(one, "wang", LIMITS),
     ):
         assert refusal is CallbackRefusal.CLOSED
+
+
+def test_what_is_known_of_a_missed_call_goes_with_it() -> None:
+    call = call_row(
+        1, MIDNIGHT, ended_at=MIDNIGHT + minutes(1), outcome=Outcome.ABANDONED, queue="business"
+    )
+    assert missed(call) == Missed(
+        call.id,
+        call.caller_number,
+        "business",
+        MissedReason.ABANDONED,
+        MIDNIGHT,
+        MIDNIGHT + minutes(1),
+    )
+
+
+def test_who_was_answered_has_got_through() -> None:
+    call = call_row(1, MIDNIGHT, ended_at=MIDNIGHT, outcome=Outcome.ANSWERED)
+    answered = replace(call, answered_at=MIDNIGHT + minutes(2))
+    assert got_through(answered) == MIDNIGHT + minutes(2)
+    assert got_through(replace(answered, direction=Direction.OUTBOUND)) is None
+    assert got_through(replace(call, answered_at=None)) is None
+
+
+def test_who_asked_goes_before_who_came_earlier_and_the_older_before_the_newer() -> None:
+    asked = task(3, requested=True, joined_at=NOW - minutes(5))
+    gave_up = [task(2, joined_at=NOW - minutes(50)), task(1, joined_at=NOW - minutes(40))]
+    twin = task(4, joined_at=NOW - minutes(40))
+    order = sorted([twin, *gave_up, asked], key=place)
+    assert [one.id for one in order] == [3, 2, 1, 4]
+    assert choose([twin, *gave_up, asked], {}, LIMITS, NOW) is asked
+
+
+@pytest.mark.parametrize(
+    ("result", "status"),
+    [
+        (CallbackResult.DONE, CallbackStatus.DONE),
+        (CallbackResult.FAILED, CallbackStatus.FAILED),
+        (CallbackResult.LATER, CallbackStatus.OPEN),
+    ],
+)
+def test_what_an_agent_says_is_what_it_becomes(
+    result: CallbackResult, status: CallbackStatus
+) -> None:
+    mine = task(status=CallbackStatus.TAKEN, taken_by="wang", taken_at=NOW)
+    made = finish(mine, result, not_before=NOW + minutes(7), limits=LIMITS, now=NOW)
+    later = NOW + minutes(7) if result is CallbackResult.LATER else None
+    assert made == Finished(status, later)
+    if result is not CallbackResult.LATER:
+        through = replace(mine, got_through=True)
+        assert finish(through, result, not_before=None, limits=LIMITS, now=NOW).status is status
+
+
+def test_a_task_is_held_for_its_time_and_tried_from_its_moment_on() -> None:
+    held = task(status=CallbackStatus.TAKEN, taken_by="wang", taken_at=NOW - minutes(29.9))
+    assert held.holder(LIMITS, NOW) == "wang"
+    assert replace(held, taken_at=NOW - minutes(30)).holder(LIMITS, NOW) == ""
+    assert replace(held, status=CallbackStatus.OPEN).holder(LIMITS, NOW) == ""
+    assert due(task(not_before=NOW), {}, LIMITS, NOW)
+    assert not due(task(not_before=NOW + minutes(0.1)), {}, LIMITS, NOW)
+    assert due(task(attempts=2), {}, LIMITS, NOW)
+    assert not due(task(attempts=3), {}, LIMITS, NOW)
+    assert due(task(requested=True), {"12345": NOW - minutes(60)}, LIMITS, NOW)

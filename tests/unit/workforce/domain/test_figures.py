@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callcenter.telephony.domain.ledger import (
@@ -17,7 +17,12 @@ from callcenter.telephony.domain.ledger import (
     QueueVisitRow,
     VisitEnd,
 )
-from callcenter.workforce.domain.figures import DayBook, DayFigures, Figures
+from callcenter.workforce.domain.figures import (
+    DayBook,
+    DayFigures,
+    Figures,
+    figures_of,
+)
 from tests.unit.insight.reports.ledgers import (
     DAY,
     MIDNIGHT,
@@ -278,3 +283,59 @@ def test_a_late_word_about_a_forgotten_call_is_not_kept() -> None:
     book.take(LedgerChanges(queue_visits=(newest_visit(call, 5),)))
     assert not tuple(book.open_calls())
     assert book.figures(DAY).total == Figures()
+
+
+def test_every_threshold_that_is_set_counts_at_once() -> None:
+    """From none to one, to another, and back: each queue by its own, the others by the usual."""
+    second = timedelta(seconds=1)
+    calls = [
+        call_row(number, MIDNIGHT, queue=queue, answered_at=MIDNIGHT + 30 * second)
+        for number, queue in ((1, "12345"), (2, "business"))
+    ]
+    told_first = LedgerChanges(
+        calls=tuple(calls), queue_visits=tuple(newest_visit(call, 30) for call in calls)
+    )
+    book = DayBook(ZONE, DAY)
+    book.take(told_first)
+    for thresholds, in_time in (
+        ({}, (0, 0)),
+        ({"business": 40 * second}, (0, 1)),
+        ({"12345": 40 * second}, (1, 0)),
+        ({"12345": 30 * second, "business": 29 * second}, (1, 0)),
+        ({"business": 30 * second}, (0, 1)),
+        ({}, (0, 0)),
+    ):
+        book.set_thresholds(thresholds)
+        queues = book.figures(DAY).queues
+        assert (
+            queues["12345"].answered_in_threshold,
+            queues["business"].answered_in_threshold,
+        ) == in_time
+        assert not book.set_thresholds(thresholds)
+    assert book.set_thresholds({"business": second})
+
+
+def test_the_longest_wait_is_looked_for_in_its_own_queue_and_day() -> None:
+    def at(number: int, day: int, queue: str, seconds: int) -> LedgerChanges:
+        began = MIDNIGHT + timedelta(days=day)
+        call = call_row(number, began, queue=queue, answered_at=began + timedelta(seconds=seconds))
+        return LedgerChanges(calls=(call,), queue_visits=(newest_visit(call, seconds),))
+
+    told_so = [at(1, 0, "12345", 50), at(2, 0, "business", 80), at(3, 1, "12345", 90)]
+    shorter = at(1, 0, "12345", 5)
+    book = book_of(*told_so, at(4, 0, "12345", 20), shorter, first=1)
+    queues = book.figures(DAY).queues
+    assert queues["12345"].longest_wait == timedelta(seconds=20)
+    assert queues["business"].longest_wait == timedelta(seconds=80)
+
+
+@settings(max_examples=20)
+@given(told_ledgers())
+def test_all_calls_together_are_the_sum_of_them(steps: list[Step]) -> None:
+    book = book_of(newest(steps))
+    facts = [entry.facts for entry in book._entries.values() if entry.facts is not None]
+    total = figures_of(facts)
+    assert total.inbound == len(facts)
+    assert total.offered == sum(one.offered for one in facts)
+    assert total.answered == sum(bool(one.offered and one.answered) for one in facts)
+    assert figures_of([]) == Figures()

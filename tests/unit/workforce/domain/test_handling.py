@@ -135,3 +135,22 @@ def test_the_censored_estimate_finds_the_patience_that_callers_have(patience: fl
     waits = Waits(waited, 20_000, gave_up)
     assert best_patience(waits, waits, 30, 1.0).seconds == pytest.approx(patience, rel=0.05)
     assert given_up_waits / gave_up < 0.65 * patience
+
+
+def test_nothing_has_no_mean_and_sums_add_up() -> None:
+    assert Sum().mean == 0.0
+    assert Sum(9.0, 2).mean == 4.5
+    assert Sum(1.0, 2) + Sum(30.0, 40) == Sum(31.0, 42)
+    assert Waits(1.0, 2, 3) + Waits(40.0, 50, 60) == Waits(41.0, 52, 63)
+
+
+def test_just_enough_is_enough() -> None:
+    few, enough = Sum(90.0, 9), Sum(200.0, 10)
+    assert best_mean(enough, few, 10, 7.0) == Measure(20.0, Source.MEASURED, 10)
+    assert best_mean(few, enough, 10, 7.0) == Measure(20.0, Source.MEASURED_OVERALL, 9)
+    assert best_mean(few, few, 10, 7.0) == Measure(7.0, Source.SETTING, 9)
+    some, many = Waits(90.0, 30, 9), Waits(200.0, 40, 10)
+    assert best_patience(many, some, 10, 7.0) == Measure(20.0, Source.MEASURED, 10)
+    assert best_patience(some, many, 10, 7.0) == Measure(20.0, Source.MEASURED_OVERALL, 9)
+    assert best_patience(some, some, 10, 7.0) == Measure(7.0, Source.SETTING, 9)
+    assert best_patience(Waits(1.0, 50, 10), some, 10, 7.0) == Measure(1.0, Source.MEASURED, 10)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,15 +16,22 @@ from callcenter.workforce.domain.opening import (
     ALL_DAY,
     ALWAYS,
     DAY_MINUTES,
+    Calendar,
+    HolidayOpening,
+    HolidayRule,
+    Period,
     Span,
     SpecialDays,
     Week,
     closing,
     is_open,
     next_opening,
+    open_moments,
     overlap,
+    overlay,
     spans_of,
 )
+from callcenter.workforce.domain.workdays import DayKind, NamedDay, OfficialDays, Workdays
 
 CITY = ZoneInfo("Asia/Shanghai")
 FIRST = date(2026, 11, 24)
@@ -194,3 +203,119 @@ def test_spans_overlap_when_they_share_a_minute(spans: list[Span]) -> None:
     if shared is not None:
         assert set(shared) <= set(spans)
         assert max(s.opens for s in shared) < min(s.closes for s in shared)
+
+
+# -- what comes before what, and the moments of it -------------------------------------------------
+
+WORKING_WEEK: Week = (*((Span(480, 1020),),) * 5, (), ())
+LONG, SHORT = (Span(0, 720), Span(780, DAY_MINUTES)), (Span(600, 660),)
+CLOSED: tuple[Span, ...] = ()
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(f"2026-{text}")
+
+
+def known_days() -> Workdays:
+    """A holiday of the list, a moved Saturday, and a holiday of our own."""
+    return Workdays(
+        OfficialDays(
+            2026,
+            2026,
+            {
+                day("10-01"): NamedDay(DayKind.HOLIDAY, "国庆节"),
+                day("10-10"): NamedDay(DayKind.MOVED_WORKDAY, "国庆节"),
+            },
+        ),
+        {day("03-03"): NamedDay(DayKind.HOLIDAY, "庙会"), day("03-04"): NamedDay(DayKind.WEEKEND)},
+    )
+
+
+H = HolidayOpening
+
+
+@pytest.mark.parametrize(
+    ("rule", "week", "days"),
+    [
+        (HolidayRule(), WORKING_WEEK, {}),
+        (HolidayRule(H.CLOSED), WORKING_WEEK, {"10-01": CLOSED, "03-03": CLOSED}),
+        (HolidayRule(H.HOURS, SHORT), ALWAYS, {"10-01": SHORT, "03-03": SHORT}),
+        (HolidayRule(moved_workday_as=0), WORKING_WEEK, {"10-10": (Span(480, 1020),)}),
+        (HolidayRule(moved_workday_as=6), WORKING_WEEK, {"10-10": ()}),
+        (HolidayRule(moved_workday_as=0), ALWAYS, {}),  # Always open is open then, too.
+        (
+            HolidayRule(H.CLOSED, moved_workday_as=4),
+            WORKING_WEEK,
+            {"10-01": CLOSED, "03-03": CLOSED, "10-10": (Span(480, 1020),)},
+        ),
+    ],
+)
+def test_what_is_done_on_holidays_and_moved_days(
+    rule: HolidayRule, week: Week, days: dict[str, tuple[Span, ...]]
+) -> None:
+    found = overlay(Calendar(week), [], rule, known_days())
+    assert found == {day(text): spans for text, spans in days.items()}
+
+
+def test_a_special_day_goes_before_a_period_and_a_narrow_period_before_a_wide_one() -> None:
+    periods = [
+        Period(day("09-30"), day("10-08"), LONG),
+        Period(day("10-02"), day("10-03"), CLOSED),
+        Period(day("09-30"), day("10-01"), SHORT),
+    ]
+    for order in (periods, periods[::-1]):
+        calendar = Calendar(WORKING_WEEK, {day("10-03"): SHORT})
+        found = overlay(calendar, order, HolidayRule(H.CLOSED), known_days())
+        assert found == {
+            day("03-03"): CLOSED,
+            day("09-30"): SHORT,
+            day("10-01"): SHORT,
+            day("10-02"): CLOSED,
+            day("10-03"): SHORT,
+            **{day(f"10-0{number}"): LONG for number in range(4, 9)},
+        }
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda: HolidayRule(H.HOURS), "hours belong to `hours`"),
+        (lambda: HolidayRule(H.CLOSED, SHORT), "hours belong to `hours`"),
+        (lambda: HolidayRule(moved_workday_as=-1), "0 Monday … 6 Sunday"),
+        (lambda: HolidayRule(moved_workday_as=7), "0 Monday … 6 Sunday"),
+        (lambda: Period(day("10-02"), day("10-01"), CLOSED), "last must not be before first"),
+        (lambda: Span(60, 60), "opens < closes"),
+        (lambda: Span(-1, 60), "opens < closes"),
+        (lambda: Span(60, DAY_MINUTES + 1), "opens < closes"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make: Callable[[], object], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        make()
+    assert Period(day("10-01"), day("10-01"), CLOSED).spans == CLOSED
+    assert HolidayRule(moved_workday_as=0).moved_workday_as == 0
+
+
+@given(WEEKS, SPECIALS, st.integers(-3, 12), st.integers(0, 12))
+def test_the_moments_of_some_days_are_their_open_minutes(
+    week: Week, special_days: SpecialDays, start: int, days: int
+) -> None:
+    first = FIRST + timedelta(days=start)
+    last = first + timedelta(days=days)
+    moments = list(open_moments(first, last, week, special_days, CITY))
+    for (_, closes), (opens, _) in pairwise(moments):
+        assert closes < opens
+    assert all(opens.tzinfo is UTC and opens < closes for opens, closes in moments)
+    begin, end = midnight(first), midnight(last + timedelta(days=1))
+    assert all(begin <= opens and closes <= end for opens, closes in moments)
+    hour = begin
+    while hour < end:
+        told = any(opens <= hour < closes for opens, closes in moments)
+        assert told == is_open(hour, week, special_days)
+        hour += timedelta(hours=1)
+
+
+def test_touching_is_not_sharing() -> None:
+    assert overlap([Span(60, 120), Span(0, 60)]) is None
+    assert overlap([Span(60, 120), Span(0, 61)]) == (Span(0, 61), Span(60, 120))
+    assert overlap([]) is None

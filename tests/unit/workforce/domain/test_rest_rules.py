@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from callcenter.workforce.domain.rest_rules import (
     ConflictCode,
     RestRules,
+    RotaConflict,
     cover_conflicts,
     people_conflicts,
     split_leave,
@@ -179,3 +180,66 @@ def test_gaps_and_cover_together_are_the_open_time(rota: list[Assignment], cover
         named = [g for g in gaps if g.starts <= moment < g.ends]
         assert len(named) == (people < covered), moment
         assert all(gap.facts == {"people": people, "needed": covered} for gap in named)
+
+
+def test_each_conflict_says_when_whose_and_what() -> None:
+    early, late, next_early = entry(1, EARLY, 0), entry(2, LATE, 0), entry(3, EARLY, 1)
+    inside = entry(4, ShiftPattern(9 * 60, 60), 0)
+    on_leave = entry(5, EARLY, 9)
+    week = [entry(10 + day, EARLY, 20 + day, 8) for day in range(7)]
+    found = people_conflicts(
+        [*reversed(week), on_leave, inside, next_early, late, early],
+        {7: {on_leave.day}},
+        RULES,
+    )
+    assert found == [
+        RotaConflict(
+            Code.TOO_LONG, early.starts, late.ends, 7, (1, 4, 2), {"minutes": 960, "allowed": 720}
+        ),
+        RotaConflict(Code.DOUBLE_BOOKING, inside.starts, inside.ends, 7, (1, 4)),
+        RotaConflict(
+            Code.TOO_LITTLE_REST,
+            late.ends,
+            next_early.starts,
+            7,
+            (2, 3),
+            {"minutes": 480, "needed": 660},
+        ),
+        RotaConflict(Code.ON_LEAVE, on_leave.starts, on_leave.ends, 7, (5,)),
+        RotaConflict(
+            Code.TOO_MANY_DAYS,
+            week[0].starts,
+            week[-1].ends,
+            8,
+            tuple(range(10, 17)),
+            {"days": 7, "allowed": 6},
+        ),
+    ]
+
+
+def test_of_two_that_end_together_the_first_is_followed_by_the_next() -> None:
+    two = [entry(1, EARLY, 0), entry(2, ShiftPattern(12 * 60, 240), 0)]
+    later = entry(3, ShiftPattern(20 * 60, 60), 0)
+    assert codes(*two, later) == [
+        (Code.DOUBLE_BOOKING, (1, 2)),
+        (Code.TOO_LITTLE_REST, (1, 3)),
+    ]
+
+
+def test_conflicts_of_one_moment_are_in_the_order_of_people() -> None:
+    rota = [entry(1, EARLY, 0, 9), entry(2, EARLY, 0, 9), entry(3, EARLY, 0, 2)]
+    rota.append(entry(4, EARLY, 0, 2))
+    assert [c.user_id for c in people_conflicts(rota, {}, RULES)] == [2, 9]
+
+
+def test_gaps_of_spans_that_touch_are_one_and_others_stay_apart() -> None:
+    def at(hours: int) -> datetime:
+        return entry(1, EARLY, 0).starts + timedelta(hours=hours)
+
+    spans = [(at(0), at(1)), (at(5), at(6)), (at(6), at(8)), (at(8), at(9)), (at(10), at(11))]
+    gaps = cover_conflicts([], {}, spans, RULES)
+    facts = {"people": 0, "needed": 1}
+    assert gaps == [
+        RotaConflict(Code.NOT_COVERED, starts, ends, facts=facts)
+        for starts, ends in ((at(0), at(1)), (at(5), at(9)), (at(10), at(11)))
+    ]

@@ -222,3 +222,16 @@ def test_a_shift_is_over_at_its_end() -> None:
     assert on_shift([night], ends - timedelta(microseconds=1)) == {7}
     assert on_shift([night], ends) == frozenset()
     assert on_shift([night], starts - timedelta(microseconds=1)) == frozenset()
+
+
+def test_a_shift_until_midnight_is_not_over_it() -> None:
+    assert not ShiftPattern(16 * 60, 480).over_midnight
+    assert ShiftPattern(16 * 60, 481).over_midnight
+
+
+def test_the_next_change_is_never_the_present_moment() -> None:
+    ends = START + timedelta(hours=8)
+    one = Assignment(1, 7, 1, MONDAY, START, ends)
+    assert next_change([one], START - timedelta(hours=1)) == START
+    assert next_change([one], START) == ends
+    assert next_change([one], ends) is None

@@ -126,3 +126,11 @@ def test_no_list_at_all_assumes_everything() -> None:
     nothing = Workdays(OfficialDays(1, 1))
     assert nothing.facts(date(2026, 10, 1)).source is DaySource.ASSUMED
     assert not nothing.knows(2026)
+
+
+def test_a_warning_says_what_to_enter_and_where() -> None:
+    nothing = Workdays(OfficialDays(2004, 2004))
+    for one in nothing.warnings(date(2026, 11, 1)):
+        assert f"of {one.year} are not known" in one.message
+        assert f"PUT /api/holidays/years/{one.year}" in one.message
+    assert len(nothing.warnings(date(2026, 11, 1))) == 2
