@@ -44,7 +44,7 @@ class Ports:
 
     def of_product(self) -> dict[str, int]:
         """Settings of the product's single ports."""
-        names = ("sip", "ami", "ari", "agi", "api", "supervisor", "sip_tls", "wss")
+        names = ("sip", "ami", "ari", "agi", "api", "supervisor", "sip_tls", "wss", "https")
         return {f"{name}_port": self.base + at for at, name in enumerate(names)}
 
     @property

@@ -24,7 +24,7 @@ from callcenter.people import wiring as people_wiring
 from callcenter.people.gate import Gate
 from callcenter.people.leaving import Leaving
 from callcenter.platform.config import Settings
-from callcenter.platform.http import console, docs
+from callcenter.platform.http import console, docs, trust
 from callcenter.platform.http.api import error_answer, error_body, install_error_handlers
 from callcenter.platform.http.described import ERRORS, TOKEN_DOC
 from callcenter.platform.http.given import shelf_of
@@ -83,6 +83,8 @@ def routes() -> tuple[BaseRoute, ...]:
     still. The framework does so for a router when a request is first held against it."""
     api = APIRouter(dependencies=[Depends(KnownQuery())])
     api.include_router(docs.router)
+    # Before the console: its page is at whatever else stands below /trust.
+    api.include_router(trust.router)
     api.include_router(console.router)
     for routers in ROUTERS:
         for router in routers.plain:

@@ -18,6 +18,7 @@ import uvicorn
 from callcenter.app import create_app
 from callcenter.platform.config import load_settings
 from callcenter.platform.errors import CallcenterError
+from callcenter.platform.http.doors import Doors
 from callcenter.platform.http.given import shelf_of
 from callcenter.platform.http.patience import Strangers, patient
 from callcenter.platform.private import keep_private
@@ -60,7 +61,7 @@ def main() -> None:
     # for nearly a fifth of a second, again and again.
     gc.collect()
     gc.freeze()
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.api_bind,
         port=settings.api_port,
@@ -75,6 +76,7 @@ def main() -> None:
         timeout_graceful_shutdown=STOP_SECONDS,
         server_header=False,
     )
+    Doors(config, settings).run()
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -26,6 +26,7 @@ from callcenter.platform.db.revisions import head_revision
 from callcenter.platform.errors import SetupError
 from callcenter.platform.private import make_home
 from callcenter.platform.secrets import Secrets, ensure_secrets
+from callcenter.setup.certificates import fingerprint
 from callcenter.setup.console import ensure_console
 from callcenter.setup.deployment import REPOSITORY, write_configuration
 from callcenter.setup.limits import calls_for, open_files
@@ -280,7 +281,7 @@ def summary(prepared: Prepared) -> list[str]:
     address = phone_address(settings)
     return [
         "",
-        f"console    {settings.api_url}/",
+        *_console_lines(settings, address),
         f"API        {settings.api_url}/docs, token in {settings.token_file}",
         f"12345      {how_to_dial(settings)}",
         f"phones     register at {address}:{settings.sip_port} (UDP or TCP) as one of"
@@ -289,6 +290,23 @@ def summary(prepared: Prepared) -> list[str]:
         f"logs       {settings.log_dir}",
         "",
     ]
+
+
+def _console_lines(settings: Settings, address: str) -> list[str]:
+    """Where browsers go, from other PCs and from this machine, and whom they must trust."""
+    if not settings.https_port:
+        return [f"console    {settings.api_url}/"]
+    wild = settings.https_bind in ("0.0.0.0", "::")  # noqa: S104
+    host = address if wild else settings.https_bind
+    host = f"[{host}]" if ":" in host else host
+    here = f"(on this machine {settings.api_url}/)"
+    lines = [f"console    https://{host}:{settings.https_port}/ {here}"]
+    if not settings.tls_certificate:
+        lines.append(
+            f"           other PCs trust it once, by its page /trust; SHA-256"
+            f" {fingerprint(settings.authority_file)}"
+        )
+    return lines
 
 
 def how_to_dial(settings: Settings) -> str:

@@ -31,7 +31,7 @@ from callcenter.people.access.actor import Actor, acting
 from callcenter.people.access.open_answers import OpenAnswers, Standing
 from callcenter.people.access.rights import OPEN_PATHS
 from callcenter.people.tokens.service import TokenService
-from callcenter.people.users.cookies import session_cookie
+from callcenter.people.users.cookies import by_tls, session_cookie
 from callcenter.people.users.sessions import Session, SessionService
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import CallcenterError
@@ -67,7 +67,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._cookie = session_cookie(settings)
+        self._settings = settings
         self._public = urlsplit(settings.public_url).netloc
         self._guarded = (
             *GUARDED,
@@ -104,7 +104,8 @@ class Gate:
             else:
                 await self._pass(_Proof(tokens, token, who), scope, receive, send)
             return
-        cookie = cookie_of(headers, self._cookie)
+        tls = by_tls(scope.get("scheme", "http"), self._settings)
+        cookie = cookie_of(headers, session_cookie(tls=tls))
         sessions = shelf_of(scope["app"]).take(SessionService)
         try:
             session = await sessions.check(cookie) if cookie else None

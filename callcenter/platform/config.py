@@ -172,7 +172,14 @@ class Settings(BaseSettings):
     wss_port: PortOrOff = 0
     """Browser phones: SIP over WebSocket over TLS, on `sip_bind`. Off (0) unless somebody wants
     them: the same port of the PBX answers ARI too, and ARI belongs on loopback."""
-    tls_certificate: str = Field("", description="PEM file, with its chain; empty: self-signed.")
+    https_bind: str = Field("0.0.0.0", description="Where browsers of other PCs reach us.")  # noqa: S104
+    https_port: PortOrOff = 8443
+    """The console and the API over TLS; 0 turns it off, for a proxy that has TLS of its own. Not
+    443: a port below 1024 needs root."""
+    tls_certificate: str = Field(
+        "",
+        description="PEM file, with its chain; empty: made here, signed by an authority of ours.",
+    )
     tls_key: str = Field("", description="PEM file of its private key, without a passphrase.")
     webrtc_url: str = Field(
         "",
@@ -657,7 +664,7 @@ class Settings(BaseSettings):
         return value
 
     _zone = field_validator("time_zone")(setting_checks.time_zone)
-    _bind = field_validator("sip_bind")(setting_checks.bind_address)
+    _bind = field_validator("sip_bind", "https_bind")(setting_checks.bind_address)
     _host = field_validator("external_address", "api_bind")(setting_checks.host)
     _peer = field_validator("trunk_host")(setting_checks.host_and_port)
     _urls = field_validator("webrtc_url", "public_url", "oidc_issuer")(setting_checks.url)
@@ -753,8 +760,20 @@ class Settings(BaseSettings):
 
     @cached_property
     def tls_dir(self) -> Path:
-        """The self-signed certificate and its key."""
+        """The authority and the certificate that were made here, with their keys."""
         return self.home / "tls"
+
+    @cached_property
+    def authority_file(self) -> Path:
+        """The certificate of the authority that was made here: what other PCs are told to trust."""
+        return self.tls_dir / "authority.pem"
+
+    @cached_property
+    def tls_files(self) -> tuple[Path, Path]:
+        """Certificate and key of https, of SIP over TLS and of browser phones."""
+        if self.tls_certificate:
+            return Path(self.tls_certificate), Path(self.tls_key)
+        return self.tls_dir / "certificate.pem", self.tls_dir / "key.pem"
 
     @cached_property
     def journal_dir(self) -> Path:

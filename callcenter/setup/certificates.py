@@ -1,10 +1,11 @@
-"""The certificate of encrypted SIP and of browser phones: the admin's, or one made at set-up.
+"""The certificate of the console's https, of encrypted SIP and of browser phones: the admin's, or
+one made at set-up by an authority that is made there, too.
 
-Without a certificate there is no TLS at all, so a self-signed one is made when none is named. It
-encrypts, but proves nothing until somebody has told phones and browsers to trust it; a city puts
-its own in place with ``CALLCENTER_TLS_CERTIFICATE`` and ``CALLCENTER_TLS_KEY``. The one made here
-is kept from start to start, so that whoever trusts it once need not again, and is made anew when
-it is about to end or cannot be read. Removing the folder has another one made.
+Whoever trusts the authority once (the console's page ``/trust`` says how) trusts every certificate
+it makes: when the machine gets another name or address, or a certificate is about to end, a new
+one is made and nobody has to do anything. A city that has certificates of its own puts one in place
+with ``CALLCENTER_TLS_CERTIFICATE`` and ``CALLCENTER_TLS_KEY``. Removing the folder has another
+authority made, which must then be trusted anew.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import psutil
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -28,6 +30,9 @@ from callcenter.platform.secrets import write_private
 
 VALID = timedelta(days=825)
 """The longest that Apple's devices take from a certificate that a person has trusted."""
+AUTHORITY_VALID = timedelta(days=3650)
+"""Ten years: as long as the machines that trust it are used."""
+AUTHORITY_NAME = "12345 Callcenter"
 RENEW_BEFORE = timedelta(days=30)
 BACKDATED = timedelta(days=1)
 """A phone whose clock is a little behind must not call it not valid yet."""
@@ -45,13 +50,17 @@ class CertificateFiles:
 
 def certificate_files(settings: Settings) -> CertificateFiles:
     """The admin's files if they are named, else ours."""
-    if settings.tls_certificate:
-        return CertificateFiles(Path(settings.tls_certificate), Path(settings.tls_key))
-    return CertificateFiles(settings.tls_dir / "certificate.pem", settings.tls_dir / "key.pem")
+    return CertificateFiles(*settings.tls_files)
+
+
+def authority_files(settings: Settings) -> CertificateFiles:
+    """Our own authority's."""
+    return CertificateFiles(settings.authority_file, settings.tls_dir / "authority-key.pem")
 
 
 def ensure_certificate(settings: Settings, now: datetime | None = None) -> CertificateFiles:
-    """The files, made if they are ours and not there or not good for another month.
+    """The files, made if they are ours and not there, not good for another month, of no authority
+    of ours, or without a name or address by which this machine is reached now.
 
     `SetupError` ``bad_certificate`` if the admin's cannot be read, do not belong together, or
     have run out: a PBX that starts without its TLS would be found out by phones that are silent.
@@ -63,12 +72,35 @@ def ensure_certificate(settings: Settings, now: datetime | None = None) -> Certi
         if problem is not None:
             raise SetupError(
                 f"{problem}; mend it, or set CALLCENTER_TLS_CERTIFICATE and CALLCENTER_TLS_KEY to"
-                " others, or to nothing for a self-signed certificate.",
+                " others, or to nothing for one that is made here.",
                 code="bad_certificate",
             )
-    elif problem_of(files, moment + RENEW_BEFORE) is not None:
-        _make(files, own_names(settings), moment)
+        return files
+    authority = authority_files(settings)
+    if problem_of(authority, moment + RENEW_BEFORE) is not None:
+        _make_authority(authority, moment)
+    names = own_names(settings)
+    if problem_of(files, moment + RENEW_BEFORE) is not None or not _holds(files, authority, names):
+        _make(files, authority, names, moment)
     return files
+
+
+def fingerprint(certificate: Path) -> str:
+    """SHA-256 of a certificate in PEM form, as programs show it: ``AB:CD:…``."""
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return found.fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+def _holds(files: CertificateFiles, authority: CertificateFiles, names: Iterable[str]) -> bool:
+    """Whether the certificate is the authority's and names all of `names`."""
+    certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    above = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+    try:
+        certificate.verify_directly_issued_by(above)
+        named = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (InvalidSignature, ValueError, TypeError, x509.ExtensionNotFound):
+        return False
+    return {_name(name) for name in names} <= set(named)
 
 
 def problem_of(files: CertificateFiles, at: datetime) -> str | None:
@@ -113,23 +145,78 @@ def own_names(settings: Settings) -> list[str]:
     return list(dict.fromkeys(name for name in (*named, *addresses) if name))
 
 
-def _make(files: CertificateFiles, names: Iterable[str], now: datetime) -> None:
-    names = list(names)
+def _make_authority(files: CertificateFiles, now: datetime) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
+    # The machine's name tells two hotlines apart in a list of authorities.
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, f"{AUTHORITY_NAME} {socket.gethostname()}"[:64])]
+    )
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATED)
-        .not_valid_after(now + VALID)
-        .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+        _builder(subject, subject, key.public_key(), now, AUTHORITY_VALID)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+        .add_extension(_usage(authority=True), True)
+        .add_extension(identifier, False)
         .sign(key, hashes.SHA256())
     )
+    _write(files, key, certificate)
+
+
+def _make(
+    files: CertificateFiles, authority: CertificateFiles, names: Iterable[str], now: datetime
+) -> None:
+    names = list(names)
+    above = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+    signing = serialization.load_pem_private_key(authority.key.read_bytes(), password=None)
+    assert isinstance(signing, rsa.RSAPrivateKey)  # noqa: S101 - we made it
+    key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key())
+    certificate = (
+        _builder(subject, above.subject, key.public_key(), now, VALID)
+        .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
+        .add_extension(_usage(authority=False), True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+        .add_extension(identifier, False)
+        .sign(signing, hashes.SHA256())
+    )
+    _write(files, key, certificate)
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public: rsa.RSAPublicKey,
+    now: datetime,
+    valid: timedelta,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATED)
+        .not_valid_after(now + valid)
+    )
+
+
+def _usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        key_encipherment=not authority,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        content_commitment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _write(files: CertificateFiles, key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> None:
     # The key first: a certificate without its key would look like a whole pair half made.
     write_private(
         files.key,

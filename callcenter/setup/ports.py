@@ -44,9 +44,14 @@ def ports_of(settings: Settings) -> list[PortUse]:
     sip = ("CALLCENTER_SIP_PORT", "SIP", settings.sip_bind, "CALLCENTER_SIP_BIND")
     tls = ("CALLCENTER_SIP_TLS_PORT", "SIP over TLS", settings.sip_bind, "CALLCENTER_SIP_BIND")
     wss = ("CALLCENTER_WSS_PORT", "browser phones", settings.sip_bind, "CALLCENTER_SIP_BIND")
+    https = ("CALLCENTER_HTTPS_PORT", "the console", settings.https_bind, "CALLCENTER_HTTPS_BIND")
     optional = [
         PortUse(*use, port, udp=False)
-        for use, port in ((tls, settings.sip_tls_port), (wss, settings.wss_port))
+        for use, port in (
+            (tls, settings.sip_tls_port),
+            (wss, settings.wss_port),
+            (https, settings.https_port),
+        )
         if port
     ]
     return [

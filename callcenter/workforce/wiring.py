@@ -28,6 +28,7 @@ from callcenter.workforce.agents.service import AgentService
 from callcenter.workforce.agents.sitting import Sitting
 from callcenter.workforce.callbacks import endpoints as callbacks_api
 from callcenter.workforce.callbacks.service import CallbackService
+from callcenter.workforce.desk import endpoints as desk_api
 from callcenter.workforce.figures.measure import QueueThresholds, ThresholdsNow
 from callcenter.workforce.forecast import endpoints as forecast_api
 from callcenter.workforce.forecast.service import ForecastService
@@ -69,6 +70,7 @@ ROUTERS = Routers(
         steering_api.router,
         own_call_endpoints.router,
         agents_api.router,
+        desk_api.router,
         reason_endpoints.router,
         opening_api.router,
         holiday_endpoints.router,

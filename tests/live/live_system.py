@@ -45,7 +45,7 @@ BLOCKS = range(20000, 32000, BLOCK)
 """Below the range that systems give to whoever asks for any port."""
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
-SINGLES = ("sip", "ami", "ari", "agi", "api", "supervisor", "sip_tls", "wss")
+SINGLES = ("sip", "ami", "ari", "agi", "api", "supervisor", "sip_tls", "wss", "https")
 PARTS = ("asterisk", "agi", "callcenter")
 
 Found = TypeVar("Found")
@@ -136,6 +136,7 @@ class System:
             "rtp_start": base + 20,
             "rtp_end": base + BLOCK - 1,
             "sip_bind": "127.0.0.1",
+            "https_bind": "127.0.0.1",
             "recording_notice": False,
             "queue_ring_seconds": 5,
             "queue_wrapup_seconds": 0,

@@ -135,7 +135,7 @@ async def test_both_tls_ports_show_our_certificate(system: System) -> None:
     for port in (settings.sip_tls_port, settings.wss_port):
         shown = ssl.get_server_certificate(("127.0.0.1", port))
         assert x509.load_pem_x509_certificate(shown.encode()) == x509.load_pem_x509_certificate(own)
-    context = ssl.create_default_context(cafile=str(settings.tls_dir / "certificate.pem"))
+    context = ssl.create_default_context(cafile=str(settings.authority_file))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     phone = Phone("127.0.0.1", settings.sip_tls_port, "8001", transport="tls")
     async with phone:

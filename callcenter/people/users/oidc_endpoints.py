@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict
 
 from callcenter.people.access.rights import OPEN
-from callcenter.people.users.cookies import give, give_pending, pending_cookie, place_of
+from callcenter.people.users.cookies import give, give_pending, pending_of, place_of
 from callcenter.people.users.oidc import PENDING_SECONDS, OidcService, Pending
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import Forbidden
@@ -69,7 +69,7 @@ async def oidc_login(request: Request, service: Service, config: Config) -> Resp
     """The browser comes back to /api/oidc/callback."""
     where, pending = await service.begin(_base(request))
     answer = RedirectResponse(where, status_code=status.HTTP_303_SEE_OTHER)
-    give_pending(answer, config, pending.cookie(), seconds=PENDING_SECONDS)
+    give_pending(answer, request, config, pending.cookie(), seconds=PENDING_SECONDS)
     return answer
 
 
@@ -117,18 +117,18 @@ async def oidc_callback(
     made = await service.finish(
         code=code,
         state=state,
-        pending=Pending.of(request.cookies.get(pending_cookie(config), "")),
+        pending=Pending.of(pending_of(request, config)),
         base_url=_base(request),
         place=place_of(request, config),
     )
     answer = HTMLResponse(_PAGE, headers={"Cache-Control": "no-store"})
-    give(answer, config, made)
-    _forget_pending(answer, config)
+    give(answer, request, config, made)
+    _forget_pending(answer, request, config)
     return answer
 
 
-def _forget_pending(answer: Response, config: Settings) -> None:
-    give_pending(answer, config, "", seconds=0)
+def _forget_pending(answer: Response, request: Request, config: Settings) -> None:
+    give_pending(answer, request, config, "", seconds=0)
 
 
 def _base(request: Request) -> str:

@@ -69,7 +69,7 @@ async def log_in(
     """Sets the session's cookie. If `must_change_password` is true, nothing but one's own account
     can be reached before POST /api/password."""
     made = await service.log_in(body.login, body.password, place_of(request, config))
-    give(response, config, made)
+    give(response, request, config, made)
     return _me(made)
 
 
@@ -81,6 +81,7 @@ async def log_in(
     responses={403: _NO_PERSON},
 )
 async def log_out(
+    request: Request,
     response: Response,
     service: Service,
     config: Config,
@@ -89,7 +90,7 @@ async def log_out(
 ) -> None:
     """This browser, or with `everywhere` all of them."""
     await service.log_out(_needed(present), everywhere=body is not None and body.everywhere)
-    take_back(response, config)
+    take_back(response, request, config)
 
 
 @router.get("/me", summary="Who am I, and what may I do?", dependencies=SELF)
@@ -140,7 +141,7 @@ async def change_password(
     made = await service.change_password(
         _needed(present), body.current, body.new, place_of(request, config)
     )
-    give(response, config, made)
+    give(response, request, config, made)
     return _me(made)
 
 

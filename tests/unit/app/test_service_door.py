@@ -234,7 +234,7 @@ async def test_every_answer_has_the_headers(running: Running) -> None:
             await running.client.post("/api/blocklist", content=b"x" * 70000),
         ]
         for path, item in running.app.openapi()["paths"].items():
-            if "get" in item and "{" not in path and path != "/api/live/stream":
+            if "get" in item and "{" not in path and not path.endswith("/stream"):
                 answers.append(await running.client.get(path))
     assert len(answers) > 40
     for answer in answers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import stat
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,12 @@ from cryptography import x509
 
 from callcenter.platform.config import Settings
 from callcenter.platform.errors import SetupError
+from callcenter.setup import certificates
 from callcenter.setup.certificates import (
     RENEW_BEFORE,
     VALID,
     CertificateFiles,
+    authority_files,
     certificate_files,
     ensure_certificate,
     own_names,
@@ -70,6 +73,66 @@ def test_it_names_every_way_to_this_machine_and_is_no_authority(tmp_path: Path) 
     assert not basic.ca
     # OpenSSL, which the PBX uses, takes the pair.
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files.certificate, files.key)
+
+
+def test_whoever_trusts_the_authority_trusts_what_it_makes(tmp_path: Path) -> None:
+    """OpenSSL's own judgement, over a real handshake: by name and by address, and nobody else's."""
+    settings = Settings(home=tmp_path / "one")
+    files = ensure_certificate(settings)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files.certificate, files.key)
+    client = ssl.create_default_context(cafile=str(settings.authority_file))
+    for name in ("localhost", "127.0.0.1"):
+        shake(server, client, name)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake(server, client, "elsewhere.example")
+    other = Settings(home=tmp_path / "other")
+    ensure_certificate(other)
+    stranger = ssl.create_default_context(cafile=str(other.authority_file))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake(server, stranger, "localhost")
+
+
+def shake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> None:
+    """A handshake without a network."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    one = client.wrap_bio(to_client, to_server, server_hostname=name)
+    two = server.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(4):
+        for side in (one, two):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    assert one.version() is not None
+
+
+def test_the_authority_stays_while_its_certificates_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path)
+    files = ensure_certificate(settings, NOW)
+    authority, key = authority_files(settings).certificate, authority_files(settings).key
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    trusted, first = authority.read_bytes(), files.certificate.read_bytes()
+    ensure_certificate(settings, NOW + VALID)
+    second = files.certificate.read_bytes()
+    monkeypatch.setattr(certificates, "own_names", lambda _settings: ["desk.example", "192.0.2.9"])
+    ensure_certificate(settings, NOW + VALID)
+    third = files.certificate.read_bytes()
+    assert len({first, second, third}) == 3
+    assert authority.read_bytes() == trusted
+    found = x509.load_pem_x509_certificate(third)
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["desk.example"]
+
+
+def test_a_certificate_of_before_there_was_an_authority_is_replaced(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    files = ensure_certificate(settings, NOW)
+    for file in (authority_files(settings).certificate, authority_files(settings).key):
+        file.unlink()
+    before = files.certificate.read_bytes()
+    ensure_certificate(settings, NOW)
+    assert files.certificate.read_bytes() != before
 
 
 def test_the_admins_own_are_used_as_they_are(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from callcenter.platform.config import Settings, TrunkMode
 from callcenter.platform.db.migrate import upgrade
 from callcenter.platform.errors import SetupError
 from callcenter.platform.secrets import Secrets
+from callcenter.setup.certificates import ensure_certificate, fingerprint
 from callcenter.setup.run import alone
 from callcenter.setup.toolbox import Toolbox
 from callcenter.telephony.domain.ids import Extension
@@ -156,7 +157,12 @@ def prepared(settings: Settings, seats: int) -> Prepared:
 
 def test_the_summary_has_what_a_phone_needs_and_no_password(home: Path) -> None:
     settings = Settings(home=home, sip_port=5070, external_address="198.51.100.7")
-    text = "\n".join(summary(prepared(settings, 200)))
+    ensure_certificate(settings)
+    lines = summary(prepared(settings, 200))
+    text = "\n".join(lines)
+    console, trust = lines[1:3]
+    assert console.startswith("console    https://198.51.100.7:8443/")
+    assert fingerprint(settings.authority_file) in trust
     assert "198.51.100.7:5070" in text
     assert "200 seats; their passwords: callcenter seats" in text
     assert "callcenter user password admin" in text

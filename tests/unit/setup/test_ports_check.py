@@ -17,7 +17,7 @@ from callcenter.setup.ports import check_ports, ports_of, try_bind
 
 NAMES = (
     "sip_port", "ami_port", "ari_port", "agi_port", "api_port", "supervisor_port", "sip_tls_port",
-    "wss_port",
+    "wss_port", "https_port",
 )  # fmt: skip
 
 

@@ -1,4 +1,6 @@
 /** Which language, and its words: Chinese unless somebody has chosen English on this computer. */
+import { shallowRef } from 'vue'
+import type { Language } from 'element-plus/es/locale/index.mjs'
 import { createI18n } from 'vue-i18n'
 import type { Words } from '../ui/words'
 
@@ -8,6 +10,14 @@ const KEPT = 'callcenter.locale'
 const words: Record<Locale, () => Promise<{ default: Words }>> = {
   'zh-CN': () => import('./words/zh-CN.json') as Promise<{ default: Words }>,
   en: () => import('./words/en.json') as Promise<{ default: Words }>,
+}
+
+/** The words of Element Plus' own components. */
+export const elementWords = shallowRef<Language>()
+
+const elements: Record<Locale, () => Promise<{ default: Language }>> = {
+  'zh-CN': () => import('element-plus/es/locale/lang/zh-cn.mjs'),
+  en: () => import('element-plus/es/locale/lang/en.mjs'),
 }
 
 export const i18n = createI18n({
@@ -23,7 +33,11 @@ export function keptLocale(): Locale {
 }
 
 export async function useLocale(locale: Locale): Promise<void> {
-  const { default: found } = await words[locale]()
+  const [{ default: found }, { default: element }] = await Promise.all([
+    words[locale](),
+    elements[locale](),
+  ])
+  elementWords.value = element
   i18n.global.setLocaleMessage(locale, found)
   i18n.global.locale.value = locale
   document.documentElement.lang = locale

@@ -1,11 +1,11 @@
 /** Who is logged in. The service knows; this keeps what it said last. */
-import { computed, readonly, ref } from 'vue'
+import { computed, ref, shallowReadonly, shallowRef } from 'vue'
 import { api, ok, onSessionLost, type Schemas, setCsrf } from '../api/client'
 import { ApiError } from '../api/errors'
 
 export type Me = Schemas['MeOut']
 
-const me = ref<Me | null>(null)
+const me = shallowRef<Me | null>(null)
 const known = ref(false)
 /** Whether the last session ended without being asked to. */
 const ended = ref(false)
@@ -25,7 +25,7 @@ function isIn(who: Me): Me {
 }
 
 export const session = {
-  me: readonly(me),
+  me: shallowReadonly(me),
   ended,
   mustChange: computed(() => me.value?.must_change_password ?? false),
 

@@ -1,8 +1,16 @@
 /** The components that we take from Element Plus, each with its own style and nothing else. */
 import 'element-plus/theme-chalk/base.css'
 import 'element-plus/theme-chalk/el-button.css'
+import 'element-plus/theme-chalk/el-checkbox.css'
 import 'element-plus/theme-chalk/el-input.css'
+import 'element-plus/theme-chalk/el-option.css'
+import 'element-plus/theme-chalk/el-popper.css'
+import 'element-plus/theme-chalk/el-scrollbar.css'
+import 'element-plus/theme-chalk/el-select.css'
+import 'element-plus/theme-chalk/el-tag.css'
 
 export { ElButton } from 'element-plus/es/components/button/index.mjs'
+export { ElCheckbox } from 'element-plus/es/components/checkbox/index.mjs'
 export { ElConfigProvider } from 'element-plus/es/components/config-provider/index.mjs'
 export { ElInput } from 'element-plus/es/components/input/index.mjs'
+export { ElOption, ElSelect } from 'element-plus/es/components/select/index.mjs'

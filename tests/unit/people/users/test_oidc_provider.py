@@ -56,6 +56,11 @@ def elliptic_key() -> Any:
     return ECKey(kid="two", alg="ES256", use="sig").load_key(P256)
 
 
+def trusted(made: CertificateFiles) -> Path:
+    """Whose word the certificate is."""
+    return made.certificate.with_name("authority.pem")
+
+
 @dataclass
 class City:
     """The city's identity provider and its pages."""
@@ -145,7 +150,7 @@ class City:
 
     def browser(self) -> httpx.AsyncClient:
         """Somebody's browser, which knows the city's certificate."""
-        return httpx.AsyncClient(verify=ssl.create_default_context(cafile=self.tls.certificate))
+        return httpx.AsyncClient(verify=ssl.create_default_context(cafile=trusted(self.tls)))
 
     async def lets_in(self, location: str, person: str = "wang") -> str:
         """`person` goes where our service sends him and logs in; where he is sent back to."""
@@ -204,7 +209,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> CertificateFiles:
 @pytest.fixture
 def tls(certificate: CertificateFiles, monkeypatch: pytest.MonkeyPatch) -> CertificateFiles:
     """Our service is told whom to trust, as docs/operations.md says."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted(certificate)))
     return certificate
 
 

@@ -1,0 +1,1 @@
+"""What an agent's own screen is told: his state, and his call."""
