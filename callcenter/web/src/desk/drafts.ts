@@ -25,6 +25,6 @@ export async function keepDraft(login: string, call: string, fields: Fields): Pr
 /** What differs from what the service has: that is all a draft holds. */
 export function changed(typed: Fields, saved: Fields): Fields {
   return Object.fromEntries(
-    Object.entries(typed).filter(([name, value]) => value !== (saved[name] ?? '')),
+    Object.entries(typed).filter(([name, value]) => (value ?? '') !== (saved[name] ?? '')),
   )
 }
