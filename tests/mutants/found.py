@@ -82,8 +82,11 @@ def explanations(document: str) -> list[Explanation]:
 
 
 def mutants_of(place: Path, domain: str) -> Iterator[Mutant]:
-    """All that were tried in the copy at `place`. mutmut keeps beside each module what came of its
-    functions, and in it each of them as it was and as it became."""
+    """All that were tried in the copy at `place`; `names_of` has the others too.
+
+    mutmut keeps beside each module what came of its functions, and in it each of them as it was and
+    as it became.
+    """
     for kept in sorted((place / "mutants" / domain).glob("*.meta")):
         verdicts: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))["exit_code_by_key"]
         if not verdicts:
@@ -91,7 +94,7 @@ def mutants_of(place: Path, domain: str) -> Iterator[Mutant]:
         bodies = dict(functions(kept.with_suffix("").read_text(encoding="utf-8")))
         for name, code in verdicts.items():
             if code is None:
-                raise ValueError(f"not tried: {name}")
+                continue
             module, mangled = name.rsplit(".", 1)
             original = re.sub(r"__mutmut_\d+$", "__mutmut_orig", mangled)
             was, becomes = difference(bodies[original], bodies[mangled])
@@ -99,6 +102,15 @@ def mutants_of(place: Path, domain: str) -> Iterator[Mutant]:
             plain = plain.removeprefix("_") if "ǁ" not in mangled else plain.replace("ǁ", ".")
             short = module.removeprefix("callcenter.").replace(".domain.", ".")
             yield Mutant(name, f"{short}.{plain}", was, becomes, code in KILLED | TOO_LONG)
+
+
+def names_of(place: Path, domain: str) -> dict[str, bool]:
+    """Every change that there is, and whether it was tried."""
+    found: dict[str, bool] = {}
+    for kept in sorted((place / "mutants" / domain).glob("*.meta")):
+        verdicts = json.loads(kept.read_text(encoding="utf-8"))["exit_code_by_key"]
+        found |= {name: code is not None for name, code in verdicts.items()}
+    return found
 
 
 def functions(source: str) -> Iterator[tuple[str, list[str]]]:

@@ -481,3 +481,49 @@ def test_floor_and_ledger_in_any_order_converge(
         source = left if not right or (left and data.draw(st.booleans())) else right
         order.append(source.pop(0))
     assert outcome(order) == outcome([*ledger, *floor]) == outcome([*floor, *ledger])
+
+
+def test_what_the_ledger_tells_twice_counts_once() -> None:
+    life = ready()
+    for _ in range(2):
+        life.take(RingEnded(answered=False, at=at(5)), 5)
+    assert (life.does(), life.agent.missed) == (AgentState.READY, 1)
+    life.take(RingEnded(answered=False, at=at(6)), 6)
+    assert (life.does(), life.agent.missed) == (AgentState.BREAK, 0)
+    life.take(BeReady(), 7)
+    life.take(RingEnded(answered=False, at=at(8)), 8)
+    assert (life.does(), life.agent.missed) == (AgentState.READY, 1)
+    life.take(TalkEnded(A, "12345", at(20)), 60)
+    life.take(RingEnded(answered=False, at=at(61)), 61)
+    life.take(TalkEnded(Uniqueid("1.1"), "", at(19)), 62)  # Old: it took nothing since.
+    assert life.agent.missed == 1
+
+
+def test_a_talk_that_the_ledger_ended_is_not_ended_by_the_floor_again() -> None:
+    life = ready()
+    both = SeatSeen(
+        reachable=True,
+        activity=Activity.TALKING,
+        legs=frozenset({A, B}),
+        talks=(Talk(A, "12345"), Talk(B, "12345")),
+    )
+    life.take(both, 1)
+    life.take(TalkEnded(A, "12345", at(60)), 61)
+    assert [talk.leg for talk in life.agent.talks] == [B]
+    life.take(talking(B), 65)
+    assert life.agent.wrap_up is not None
+    assert life.agent.wrap_up.until == at(90)
+    life.take(TalkEnded(B, "quick", at(70)), 70)
+    life.take(IDLE, 71)
+    assert life.does() is AgentState.READY
+
+
+def test_the_ledgers_word_on_an_end_holds_also_when_it_is_over_by_then() -> None:
+    life = ready()
+    life.take(talking(), 1)
+    life.take(IDLE, 60)
+    life.take(TalkEnded(A, "english", at(59)), 61)
+    assert life.agent.wrap_up is not None
+    assert life.agent.wrap_up.until == at(119)
+    life.take(TalkEnded(A, "12345", at(59)), 89)  # Told again: it was another queue.
+    assert (life.does(), life.agent.wrap_up) == (AgentState.READY, None)

@@ -339,3 +339,23 @@ def test_all_calls_together_are_the_sum_of_them(steps: list[Step]) -> None:
     assert total.offered == sum(one.offered for one in facts)
     assert total.answered == sum(bool(one.offered and one.answered) for one in facts)
     assert figures_of([]) == Figures()
+
+
+def test_what_is_forgotten_is_the_days_before_and_nothing_that_goes_on() -> None:
+    def call_on(number: int, day: int, *, over: bool) -> LedgerChanges:
+        began = MIDNIGHT + timedelta(days=day)
+        ended = began + timedelta(minutes=1) if over else None
+        call = call_row(number, began, queue="12345", ended_at=ended)
+        return LedgerChanges(calls=(call,))
+
+    book = book_of(call_on(1, -1, over=True), call_on(2, -1, over=False), call_on(3, 0, over=True))
+    assert book.figures(DAYS[0]).total.inbound == 2
+    book.forget_before(DAYS[0])
+    assert book.figures(DAYS[0]).total.inbound == 2
+    book.forget_before(DAY)
+    assert book.figures(DAYS[0]).total.inbound == 0
+    assert book.figures(DAY).total.inbound == 1
+    assert len(book._entries) == 2
+    book.take(call_on(3, 0, over=True))  # Told again, it is still known and counts once.
+    assert book.figures(DAY).total.inbound == 1
+    assert Figures(offered=9, answered=3, abandoned=2, waiting=1).not_served == 3

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from callcenter.workforce.domain.forecast import (
     ANSWERED_ENOUGH,
+    DAYS_ENOUGH,
     Basis,
+    Expected,
     Forecast,
     HalfHourSums,
     fewest_people,
@@ -128,3 +130,21 @@ def test_the_fewest_people_of_each_group_in_each_slot(
         assert fewest == [
             min(piece.people for piece in cover(of_group, begins, ends)) for begins, ends in slots
         ]
+
+
+def test_of_a_day_like_none_only_the_length_of_talks_is_known() -> None:
+    made = Forecast({(SEPTEMBER[0], TEN): HalfHourSums(2, 2, 360.0)}, [], WORKDAYS)
+    assert made.day(date(2026, 11, 24))[TEN] == Expected(Basis.NONE, 0, 0.0, 180.0)
+
+
+def test_just_enough_days_of_its_own_kind_are_enough() -> None:
+    tuesdays = [date(2026, 9, 1) + timedelta(weeks=n) for n in range(DAYS_ENOUGH)]
+    others = [day + timedelta(days=1) for day in tuesdays]
+    made = forecast(dict.fromkeys(tuesdays, 3) | dict.fromkeys(others, 9), tuesdays + others)
+    found = made.day(date(2026, 11, 24))[TEN]
+    assert (found.basis, found.calls) == (Basis.SAME_WEEKDAY, 3.0)
+    fewer = [*tuesdays[1:], *others]
+    assert forecast({}, fewer).day(date(2026, 11, 24))[TEN].basis is Basis.SAME_KIND
+    # Of two that are as few, the narrower one.
+    alone = forecast({}, tuesdays[:1]).day(date(2026, 11, 24))[TEN]
+    assert (alone.basis, alone.days) == (Basis.SAME_WEEKDAY, 1)

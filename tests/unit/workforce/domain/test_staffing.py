@@ -33,6 +33,7 @@ from hypothesis import strategies as st
 from callcenter.workforce.domain.staffing import (
     SEATS_MAX,
     Demand,
+    Service,
     Target,
     by_erlang_a,
     by_erlang_c,
@@ -389,3 +390,22 @@ def test_patience_of_less_than_a_second_is_refused(patience: float) -> None:
     """The least that a float can hold made a rate without end, and a loop with it."""
     with pytest.raises(ValueError, match="at least 1"):
         by_erlang_a(Demand(1, 10), 0, 15, patience)
+
+
+def test_no_time_at_all_is_a_target_and_no_share_is_none() -> None:
+    assert Target(within_seconds=0).within_seconds == 0
+    assert Target(within_seconds=0.5).within_seconds == 0.5
+    for shares in ((0, 0.9), (1, 0.9), (0.9, 0), (0.9, 1)):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            Target(20, *shares)
+
+
+def test_in_overload_everybody_waits_for_ever() -> None:
+    assert by_erlang_c(Demand(100, 180, 1800), 10, 20) == Service(10, 1, 0, 1, float("inf"), 1)
+
+
+def test_up_to_half_of_the_most_seats_can_be_reckoned_with() -> None:
+    much = SEATS_MAX // 2
+    assert seats_needed(Demand(much, 1, 1), Target(), 60).seats > much
+    with pytest.raises(ValueError, match=f"{much + 1} erlang is more"):
+        seats_needed(Demand(much + 1, 1, 1), Target(), 60)
