@@ -359,3 +359,13 @@ def test_what_is_forgotten_is_the_days_before_and_nothing_that_goes_on() -> None
     book.take(call_on(3, 0, over=True))  # Told again, it is still known and counts once.
     assert book.figures(DAY).total.inbound == 1
     assert Figures(offered=9, answered=3, abandoned=2, waiting=1).not_served == 3
+
+
+def test_calls_in_progress_are_in_the_order_of_their_beginning() -> None:
+    calls = [
+        call_row(number, MIDNIGHT + timedelta(seconds=second), ended_at=None)
+        for number, second in ((3, 9), (1, 5), (2, 5), (4, 1))
+    ]
+    book = book_of(LedgerChanges(calls=tuple(calls)))
+    told_first = [one.call.id for one in book.open_calls()]
+    assert told_first == [calls[3].id, calls[1].id, calls[2].id, calls[0].id]

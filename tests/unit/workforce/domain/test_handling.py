@@ -154,3 +154,14 @@ def test_just_enough_is_enough() -> None:
     assert best_patience(some, many, 10, 7.0) == Measure(20.0, Source.MEASURED_OVERALL, 9)
     assert best_patience(some, some, 10, 7.0) == Measure(7.0, Source.SETTING, 9)
     assert best_patience(Waits(1.0, 50, 10), some, 10, 7.0) == Measure(1.0, Source.MEASURED, 10)
+
+
+def test_what_follows_no_talk_hides_nothing_behind_it() -> None:
+    talks = [("8001", at(100), "main")]
+    wrap_ups = [
+        ("8003", at(100), at(130)),
+        ("8001", at(50), at(60)),
+        ("8001", at(140), at(150)),
+        ("8001", at(100), at(110)),
+    ]
+    assert wrap_ups_by_queue(talks, wrap_ups) == {"main": Sum(10.0, 1)}

@@ -235,3 +235,14 @@ def test_the_next_change_is_never_the_present_moment() -> None:
     assert next_change([one], START - timedelta(hours=1)) == START
     assert next_change([one], START) == ends
     assert next_change([one], ends) is None
+
+
+def test_touching_is_no_overlap_and_moments_are_universal() -> None:
+    starts, ends = NIGHT.on(MONDAY, CITY)
+    assert starts.tzinfo is ends.tzinfo is UTC
+    one = Assignment(1, 7, 1, MONDAY, starts, ends)
+    hour = timedelta(hours=1)
+    assert not one.overlaps(starts - hour, starts)
+    assert not one.overlaps(ends, ends + hour)
+    assert one.overlaps(starts - hour, starts + timedelta(seconds=1))
+    assert one.overlaps(ends - timedelta(seconds=1), ends + hour)

@@ -409,3 +409,31 @@ def test_up_to_half_of_the_most_seats_can_be_reckoned_with() -> None:
     assert seats_needed(Demand(much, 1, 1), Target(), 60).seats > much
     with pytest.raises(ValueError, match=f"{much + 1} erlang is more"):
         seats_needed(Demand(much + 1, 1, 1), Target(), 60)
+
+
+def test_at_the_edges_of_the_models_every_figure_is_said() -> None:
+    nobody, few = Demand(0, 180), Demand(10, 180, 1800)  # 1 erlang
+    for seats in (0, 3):
+        idle = Service(seats, waits=0, within=1, connected=1, wait_seconds=0, occupancy=0)
+        assert by_erlang_c(nobody, seats, 15) == idle
+        assert by_erlang_a(nobody, seats, 15, 120) == idle
+    assert by_erlang_c(few, 4, 15).connected == 1
+    assert by_erlang_c(few, 4, 15).occupancy == 0.25
+    assert by_erlang_c(few, 1, 15) == Service(1, 1, 0, 1, inf, 1)
+    nobody_there = by_erlang_a(few, 0, 15, 120)
+    assert (nobody_there.seats, nobody_there.occupancy) == (0, 0)
+    assert nobody_there.waits == 1
+    assert by_erlang_a(few, 4, 15, 1).seats == 4
+    with pytest.raises(ValueError, match="at least 1"):
+        by_erlang_a(few, 4, 15, 0.9)
+    assert (erlang_c(5, 0.0), erlang_c(5, 5.0), erlang_c(5, 6.0)) == (0.0, 1.0, 1.0)
+    assert Demand(1, 0.5, 0.25).erlangs == 2
+
+
+def test_a_target_that_is_just_met_is_met() -> None:
+    demand = Demand(20, 180, 1800)
+    for seats in (3, 4, 6):
+        within = by_erlang_c(demand, seats, 15).within
+        assert seats_needed(demand, Target(15, within, 0.01), 120).for_within == seats
+        connected = by_erlang_a(demand, seats, 15, 120).connected
+        assert seats_needed(demand, Target(15, 0.01, connected), 120).for_connect == seats
