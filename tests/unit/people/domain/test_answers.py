@@ -82,7 +82,19 @@ WAYS: dict[Form, tuple[Writer, Reader]] = {
     Form.EXCEL: (workbook, texts_of),
 }
 PIECES = st.sampled_from(
-    (MOBILE, "021-61234567", "138****8000", CASE, "王女士", "\ud800", "<b>&amp;", " ", "12345", "é")
+    (
+        MOBILE,
+        "021-61234567",
+        "138 0013 8000",
+        "138****8000",
+        CASE,
+        "王女士",
+        "\ud800",
+        "<b>&amp;",
+        " ",
+        "12345",
+        "é",
+    )
 )
 TEXTS = st.lists(st.lists(PIECES, max_size=4).map("，".join), min_size=1, max_size=4)
 

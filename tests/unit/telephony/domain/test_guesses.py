@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,3 +76,44 @@ def test_what_is_told_adds_up_to_who_is_shut_out(steps: list[tuple[str, float]])
             told = (told - verdict.let_in) | verdict.shut_out
         assert told == guesses.shut_out
         assert len(told) <= RULES.shut_out_max
+
+
+def test_above_the_limit_the_one_whose_time_is_up_first_goes_free() -> None:
+    guesses = Guesses(RULES)
+    for now, address in ((0.0, "b"), (1.0, "a"), (2.0, "c")):
+        for _ in range(3):
+            assert fail(guesses, address, now) == Verdict()
+        freed = frozenset({"b"}) if address == "c" else frozenset()
+        assert fail(guesses, address, now) == Verdict(frozenset({address}), freed)
+    assert guesses.shut_out == {"a", "c"}
+    assert guesses.next_at() == 901.0
+    assert guesses.passed(902.0) == Verdict(let_in=frozenset({"a", "c"}))
+
+
+def test_what_is_recent_is_counted_over_all_addresses_and_accounts() -> None:
+    guesses = Guesses(RULES)
+    fail(guesses, "a", 0.0, "8001")
+    fail(guesses, "b", 10.0, "8002")
+    fail(guesses, "b", 20.0, "8002")
+    assert guesses.recent(20.0) == 3
+    assert guesses.recent(60.0) == 2  # A minute old is no more within the minute.
+    assert guesses.recent(59.9) == 3
+    assert guesses.recent(80.0) == 0
+    assert guesses.tried_most(20.0) == "8002"
+    fail(guesses, "c", 65.0, "8001")
+    fail(guesses, "c", 66.0, "8001")
+    assert guesses.tried_most(75.0) == "8001"
+    assert guesses.tried_most(200.0) == ""
+    assert Guesses(RULES).tried_most(0.0) == ""
+
+
+def test_the_address_that_was_quiet_longest_is_forgotten_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("callcenter.telephony.domain.guesses.ADDRESSES_KEPT", 2)
+    guesses = Guesses(RULES)
+    for address in ("a", "b", "a", "c"):
+        fail(guesses, address, 1.0)
+    assert guesses.recent(1.0) == 3  # b is forgotten
+    fail(guesses, "a", 1.0)
+    assert fail(guesses, "a", 1.0) == Verdict(frozenset({"a"}))

@@ -28,7 +28,7 @@ SPANS = st.lists(st.integers(0, 1440), min_size=2, max_size=6, unique=True).map(
 )
 WEEKS = st.lists(SPANS | st.just(()), min_size=7, max_size=7)
 DAYS = st.dictionaries(
-    st.integers(0, DAYS_AHEAD).map(lambda days: TODAY + timedelta(days=days)), SPANS | st.none()
+    st.integers(0, DAYS_AHEAD).map(lambda days: TODAY + timedelta(days=days)), SPANS | st.just(())
 )
 
 
