@@ -1,10 +1,11 @@
 """How long each clock of a case may run: rules as data, with versions.
 
 A rule is for one clock, and for the cases that it names: by category (a code, or what codes below
-it begin with), kind, urgency, and whether a leader signed it off. The rule that names more holds;
-of two that name as much, the later version. Which version holds is settled by the moment at which
-the clock started, so a new one does not move what runs; whoever wants that reckons anew with it and
-keeps the old value.
+it begin with), kind, urgency, and whether a leader signed it off. Of several the one holds that
+names the urgency, then the deepest category, then the kind, then the sign-off: danger is not put
+off by a signature. Of rules for the same the latest version holds. Which version that is is settled
+by the moment at which the clock started, so a new one does not move what runs; whoever wants that
+reckons anew with it and keeps the old value.
 
 Deadlines and what warns of them are reckoned from the clock's facts each time (`working_time`).
 """
@@ -37,6 +38,8 @@ class ClockRule:
     limit: Limit
     version: int
     valid_from: datetime
+    valid_until: datetime | None = None
+    """From then on no clock starts by it; None: until a later version."""
     category: str = ""
     """A code: it and those below it (``water`` and ``water.leak``); '' for all."""
     kind: str = ""
@@ -60,11 +63,14 @@ class ClockRule:
         )
 
     @property
-    def weight(self) -> tuple[int, int, int]:
-        """How much it names: other things first, then the depth of its category, then its age."""
-        said = (self.kind != "") + (self.urgency != "") + (self.signed is not None)
-        depth = self.category.count(".") + 1 if self.category else 0
-        return said, depth, self.version
+    def weight(self) -> tuple[bool, int, bool, bool, int]:
+        """What it names, by what that counts; last its version."""
+        depth = len(self.category.split(".")) if self.category else 0
+        return self.urgency != "", depth, self.kind != "", self.signed is not None, self.version
+
+    def starts(self, at: datetime) -> bool:
+        """Whether a clock that starts `at` starts by it."""
+        return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
 
 
 def rule_for(
@@ -75,7 +81,7 @@ def rule_for(
         rule
         for rule in rules
         if rule.clock is clock
-        and rule.valid_from <= at
+        and rule.starts(at)
         and rule.names(case.category, case.kind, case.urgency, case.signed)
     ]
     return max(fitting, key=lambda rule: rule.weight, default=None)

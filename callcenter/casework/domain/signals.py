@@ -5,8 +5,9 @@ reckoned. Its key names it for good, so whoever sends it can see whether it was 
 outage nothing is lost and nothing comes twice. Signals of a clock come one after the other and do
 not go again while its facts stay; what is merged says nothing, the case that it follows speaks.
 
-Unit ladder: warned before the deadline (yellow), urged at it, red on the next worked day with a
-supervision slip, urged again, and named in a circular when five working days later nothing has come.
+The ladder of a unit that is late: urged when it is warned (yellow); on the first worked day after
+the deadline red, urged in writing and a supervision slip; urged again; and five working days after
+the red card named in a circular.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Rung:
 
 LADDER: tuple[Rung, ...] = (
     Rung(SignalKind.URGING, 2, 0),
-    Rung(SignalKind.SUPERVISION_SLIP, 1, 1),
+    Rung(SignalKind.SUPERVISION_SLIP, 1, 0),
     Rung(SignalKind.URGING, 3, 3),
     Rung(SignalKind.CIRCULAR, 1, 5),
 )
@@ -141,7 +142,8 @@ def _of(
     def signal(kind: SignalKind, level: int, since: datetime, tell: Role | None = None) -> Signal:
         return Signal(kind, level, clock.kind, clock.count, clock.unit, since, tell)
 
-    if (warning := warns_at(clock, rule, office)) is not None:
+    warning = warns_at(clock, rule, office)
+    if warning is not None:
         yield signal(SignalKind.YELLOW, 1, warning)
     reckoning = reckoned(clock, rule, office)
     red = red_at(reckoning, rule, office)
@@ -151,7 +153,7 @@ def _of(
     yield signal(SignalKind.RED, 1, red, rule.escalate_to)
     if clock.kind not in LADDERED:
         return
-    yield signal(SignalKind.URGING, 1, reckoning.deadline)
+    yield signal(SignalKind.URGING, 1, warning or reckoning.deadline)
     for rung in ladder:
         limit = Limit(rung.days, Measure.WORKING_DAYS, Start.NOW)
         since = reckon(limit, red, (), office).deadline
