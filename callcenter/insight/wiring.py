@@ -8,6 +8,7 @@ from callcenter.insight.health import endpoints as health_api
 from callcenter.insight.health.metrics import (
     Metrics,
     agi_source,
+    contests_source,
     disk_source,
     floor_source,
     guessing_source,
@@ -24,6 +25,7 @@ from callcenter.insight.reports import endpoints as reports_api
 from callcenter.insight.reports.service import ReportService
 from callcenter.platform.http.patience import Strangers, strangers_health
 from callcenter.platform.wiring import Platform, Routers
+from callcenter.telephony.pbx.seat_contests import SeatContests
 from callcenter.telephony.pbx.stranger_watch import StrangerWatch
 from callcenter.telephony.wiring import Telephony
 from callcenter.workforce.wiring import Workforce
@@ -59,6 +61,7 @@ def wire_insight(
         tasks_source(tasks),
         strangers_source(strangers),
         guessing_source(platform.shelf.take(StrangerWatch)),
+        contests_source(platform.shelf.take(SeatContests)),
     ):
         metrics.add_source(source)
     platform.shelf.put(reports, health, metrics)

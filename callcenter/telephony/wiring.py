@@ -48,6 +48,7 @@ from callcenter.telephony.pbx.recording_anew import RecordingAnew
 from callcenter.telephony.pbx.registrations import Registrations
 from callcenter.telephony.pbx.room_watch import RoomWatch
 from callcenter.telephony.pbx.route_facts import RouteFacts
+from callcenter.telephony.pbx.seat_contests import SeatContests
 from callcenter.telephony.pbx.seat_sound import SeatSounds
 from callcenter.telephony.pbx.stranger_watch import StrangerWatch
 from callcenter.telephony.pbx.switch import PbxSwitch
@@ -107,6 +108,7 @@ class Telephony:
     members: Port[Members]
     hours: Port[Hours]
     sitting: Port[Sitting]
+    contests: SeatContests
     note_media: Port[NoteMedia]
     confidential: Port[SecretCalls]
     tasks: Sequence[Task]
@@ -140,6 +142,8 @@ def wire_telephony(platform: Platform) -> Telephony:
     zone = ZoneInfo(settings.time_zone)
     sounds = SeatSounds(settings.seat_srtp)
     link.subscribe(sounds.on_event)
+    registrations = Registrations(link)
+    contests = SeatContests(registrations, settings.seat_registration_seconds)
     reconciler = Reconciler(
         link,
         ari,
@@ -148,15 +152,17 @@ def wire_telephony(platform: Platform) -> Telephony:
         members=wanted_members,
         queues=queues.pbx,
         sounds=sounds,
+        contests=contests,
         facts=RouteFacts(
             link, blocklist.standing, open_hours, lambda: utc_now().astimezone(zone).date()
         ),
     )
     blocklist.on_change(reconciler.request)
-    registrations = Registrations(link)
     registrations.on_change(seats.phones_came)
     registrations.on_change(sounds.phones_came)
     sounds.on_change(reconciler.request)
+    contests.on_change(reconciler.request)
+    contests.on_change(lambda: live.usurp(contests.usurped))
     sounds.on_change(lambda: live.refuse_sound(sounds.refusing))
     seats.on_change(registrations.expect_changes)
     seats.on_change(reconciler.request)
@@ -210,7 +216,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         queues.transfer_numbers,
         must_hear,
     )
-    shelf.put(SeatTalks(database))
+    shelf.put(SeatTalks(database), contests)
     shelf.put(link, live, calls, media, seats, queues, registrations, transfers, strangers)
     shelf.put(blocklist, BlocklistBulk(blocklist, settings.time_zone))
     shelf.put(VoiceMessageService(database, media))
@@ -239,6 +245,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         "agi": partial(agi_health, settings),
         "recordings": partial(recordings_health, settings),
         "sip_guessing": strangers.health,
+        "phones": contests.health,
     }
     return Telephony(
         link=link,
@@ -255,6 +262,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         members=members,
         hours=hours,
         sitting=sitting,
+        contests=contests,
         note_media=note_media,
         confidential=confidential,
         tasks=tasks,

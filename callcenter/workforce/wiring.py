@@ -147,6 +147,8 @@ def _agents(platform: Platform, people: People, telephony: Telephony) -> tuple[_
         publish=platform.broadcast.publish,
     )
     agents.on_change(telephony.reconciler.request)
+    telephony.contests.watch(agents.seats_if_known)
+    agents.on_change(telephony.contests.look)
     people.users.on_change(agents.user_changed)
     telephony.seats.on_change(agents.seats_changed)
 

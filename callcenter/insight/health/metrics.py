@@ -30,6 +30,7 @@ from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkState
 from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.reconciler import Reconciler
+from callcenter.telephony.pbx.seat_contests import SeatContests
 from callcenter.telephony.pbx.stranger_watch import StrangerWatch
 from callcenter.telephony.recordings.service import MediaService
 from callcenter.telephony.recordings.worker import MediaWorker
@@ -167,6 +168,15 @@ def guessing_source(watch: StrangerWatch) -> Source:
             counted("sip_failed_logins", "SIP log-ins that failed.", guesses.failed),
             gauge("sip_shut_out", "Addresses that the PBX turns away.", len(guesses.shut_out)),
         )
+
+    return source
+
+
+def contests_source(contests: SeatContests) -> Source:
+    """Two phones at one seat."""
+
+    async def source() -> Iterable[Metric]:
+        return (gauge("seats_contested", "Seats that two phones are at.", len(contests.contested)),)
 
     return source
 

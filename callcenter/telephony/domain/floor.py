@@ -215,11 +215,13 @@ class Seat:
     channels: tuple[Channel, ...]
     refuses_sound: bool = False
     """Its phone is registered and refuses every kind of sound: it cannot be called."""
+    usurped: bool = False
+    """Another phone than its agent's is registered: a call would ring where he does not sit."""
 
     @property
     def reachable(self) -> bool:
         """Whether the phone could ring."""
-        return self.device.reachable and not self.refuses_sound
+        return self.device.reachable and not self.refuses_sound and not self.usurped
 
     @property
     def paused(self) -> bool:
@@ -256,6 +258,8 @@ class Floor:
     devices: Mapping[str, DeviceState] = field(default_factory=dict)
     refusing: frozenset[str] = frozenset()
     """Seats whose phone refuses every kind of sound; no event of the PBX's says so (`pbx.live`)."""
+    usurped: frozenset[str] = frozenset()
+    """Seats that another phone than their agent's has (`domain.contests`)."""
 
     def seats(self, among: Collection[str] | None = None) -> tuple[Seat, ...]:
         """Every seat the PBX knows, or those `among` some endpoints, by extension.
@@ -278,6 +282,7 @@ class Floor:
                 memberships=tuple(sorted(places.get(name, ()), key=lambda place: place.queue)),
                 channels=tuple(sorted(legs.get(name, ()), key=lambda leg: leg.uniqueid)),
                 refuses_sound=name in self.refusing,
+                usurped=name in self.usurped,
             )
             for name in sorted(names, key=lambda name: (len(name), name))
         )
@@ -328,7 +333,8 @@ def touched(before: Floor, after: Floor) -> set[str]:
 
     Floors share what did not change between them, so nothing need be compared but identities.
     """
-    names = _differing(before.devices, after.devices) | (before.refusing ^ after.refusing)
+    names = _differing(before.devices, after.devices)
+    names |= (before.refusing ^ after.refusing) | (before.usurped ^ after.usurped)
     for key in _differing(before.members, after.members):
         names |= {
             _phone_of(floor.members[key]) for floor in (before, after) if key in floor.members

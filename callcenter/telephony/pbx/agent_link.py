@@ -66,8 +66,8 @@ class QueuePause(Action[None]):
 
 
 def _device(floor: Floor, seat: Extension) -> DeviceState:
-    """A phone that refuses every call is none."""
-    if seat in floor.refusing:
+    """A phone that refuses every call is none, and neither is one that is not the agent's."""
+    if seat in floor.refusing or seat in floor.usurped:
         return DeviceState.UNREACHABLE
     return floor.devices.get(seat, DeviceState.UNKNOWN)
 

@@ -45,6 +45,7 @@ class LiveFloor:
         """Facts since the snapshot was asked for; None when none is being taken."""
         self._changed = asyncio.Event()
         self._refusing: frozenset[str] = frozenset()
+        self._usurped: frozenset[str] = frozenset()
         self.snapshots = 0
         link.on_login(self.resync)
         link.subscribe(self._on_event)
@@ -66,19 +67,30 @@ class LiveFloor:
             if taken is None:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            self._floor, self._login = replace(taken, refusing=self._refusing), login
+            self._floor, self._login = self._with_phones(taken), login
             self.snapshots += 1
             self._tell()
             return
 
     def refuse_sound(self, seats: frozenset[str]) -> None:
         """These seats cannot be called now, whatever their devices say."""
-        if seats == self._refusing:
-            return
-        self._refusing = seats
+        if seats != self._refusing:
+            self._refusing = seats
+            self._phones_changed()
+
+    def usurp(self, seats: frozenset[str]) -> None:
+        """A phone that is not their agent's has these seats now: calls would ring elsewhere."""
+        if seats != self._usurped:
+            self._usurped = seats
+            self._phones_changed()
+
+    def _phones_changed(self) -> None:
         if self._floor is not None:
-            self._floor = replace(self._floor, refusing=seats)
+            self._floor = self._with_phones(self._floor)
             self._tell()
+
+    def _with_phones(self, floor: Floor) -> Floor:
+        return replace(floor, refusing=self._refusing, usurped=self._usurped)
 
     async def wait_until(self, holds: Callable[[Floor], bool], timeout: float) -> bool:
         """Whether `holds` comes true of the floor within `timeout` seconds."""

@@ -31,6 +31,7 @@ from callcenter.telephony.domain.reconcile import (
     Step,
 )
 from callcenter.telephony.pbx.ami.actions import (
+    CachePopulate,
     DbDel,
     DbPut,
     DbTree,
@@ -49,6 +50,13 @@ SEATS_AT_ONCE = 8
 """ARI has 4 connections; the rest wait for AMI meanwhile."""
 LIST_SECONDS = 30.0
 """For one of the PBX's lists: 2,000 seats take about 1 s."""
+
+OF_REGISTRAR = ("remove_existing", "remove_unavailable")
+"""Options of an AOR that nothing but the registrar looks at (res_pjsip_registrar.c)."""
+AOR_CACHE = "res_pjsip/aor"
+"""As sorcery.conf makes it: all AORs, read at once."""
+_WORDS = {"yes": "true", "no": "false"}
+"""As sorcery writes them."""
 
 Json = Mapping[str, Any]
 
@@ -231,6 +239,9 @@ class SeatWork:
         if keep_registered:
             if have is not None and _same(options, have):
                 return
+            if have is not None and _same(_but(options, OF_REGISTRAR), have):
+                await self._turn_registrar(extension, options, have)
+                return
             for name in contacts:
                 await self._delete("contact", name)
             await self._put("aor", extension, options)
@@ -242,6 +253,20 @@ class SeatWork:
         for name in contacts:
             await self._delete("contact", name)
         await self._put("aor", extension, options)
+
+    async def _turn_registrar(
+        self, extension: Extension, options: Mapping[str, str], have: Json
+    ) -> None:
+        """Set what only the registrar reads, at its next request, under a phone that stays.
+
+        Over ARI its registrations would have to go for a moment, in which no call finds it and its
+        agent is unreachable.
+        """
+        turned = {key: _WORDS[options[key]] for key in OF_REGISTRAR}
+        text = json.dumps({**have, **turned}, separators=(",", ":"))
+        put = DbPut("ps_aor", f"aor/{extension}", text)
+        unwrap(await self._link.send(put), f"AOR {extension}")
+        unwrap(await self._link.send(CachePopulate(AOR_CACHE)), "reading the AORs again")
 
     async def _remove(self, extension: Extension) -> None:
         await self._delete("endpoint", extension)
@@ -264,10 +289,13 @@ class SeatWork:
         unwrap(await self._link.send(noted), "fingerprint")
 
 
+def _but(options: Mapping[str, str], names: Collection[str]) -> Mapping[str, str]:
+    return {key: value for key, value in options.items() if key not in names}
+
+
 def _same(options: Mapping[str, str], have: Json) -> bool:
     """Whether the PBX's object has `options`; it writes yes and no as true and false."""
-    words = {"yes": "true", "no": "false"}
-    return all(have.get(key) in (value, words.get(value, value)) for key, value in options.items())
+    return all(have.get(key) in (value, _WORDS.get(value, value)) for key, value in options.items())
 
 
 def _below(prefix: str, entries: Mapping[str, str]) -> dict[str, str]:

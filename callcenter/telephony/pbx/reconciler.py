@@ -33,6 +33,7 @@ from callcenter.telephony.pbx.ari import AriClient
 from callcenter.telephony.pbx.queue_config import OldQueues, QueueConfig
 from callcenter.telephony.pbx.reconcile_work import ReconcilerCounters, SeatWork, read_lists
 from callcenter.telephony.pbx.route_facts import RouteFacts
+from callcenter.telephony.pbx.seat_contests import SeatContests
 from callcenter.telephony.pbx.seat_objects import SeatObjects, SoundRules, seat_objects
 from callcenter.telephony.pbx.seat_sound import SeatSounds
 
@@ -52,8 +53,8 @@ class Reconciler:
     `members` says who is a member of which queue, and how; without it every seat with `in_queue` is
     a member of the main queue, and a break or penalty that the PBX has stays. `queues` says which
     queues there are; without it the PBX's configuration is left as it was written at set-up.
-    `sounds` knows which sound a seat's phone takes. `facts` is what the dialplan decides by while
-    our server for that gives no answer.
+    `sounds` knows which sound a seat's phone takes, `contests` which seats keep their phone.
+    `facts` is what the dialplan decides by while our server for that gives no answer.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Reconciler:
         queues: Queues | None = None,
         facts: RouteFacts | None = None,
         sounds: SeatSounds | None = None,
+        contests: SeatContests | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._link = link
@@ -76,6 +78,7 @@ class Reconciler:
         self._queues = queues
         self._facts = facts
         self._sounds = sounds
+        self._contests = contests
         self._config = QueueConfig(link, settings.asterisk_dir / "etc")
         self._main = settings.hotline_number
         self._language = settings.language
@@ -164,9 +167,13 @@ class Reconciler:
         objects: dict[Extension, SeatObjects] = {}
         seats: list[WantedSeat] = []
         desired = await self._desired()
+        kept = frozenset() if self._contests is None else self._contests.kept
         for seat in desired:
             made = objects[seat.extension] = seat_objects(
-                seat, self._language, self._sound_of(seat.extension)
+                seat,
+                self._language,
+                self._sound_of(seat.extension),
+                keep_phone=seat.extension in kept,
             )
             seats.append(WantedSeat(seat.extension, made.fingerprint()))
         lists = await read_lists(self._link)
@@ -196,6 +203,9 @@ class Reconciler:
         if steps:
             work = SeatWork(self._link, self._ari, objects, lists)
             problems += await work.carry_out(steps, self.counters)
+        if self._contests is not None and not problems:
+            self._contests.held(kept)
+        if steps:
             _log.info("reconciler: %d steps, %d problems", len(steps), len(problems))
         if old.ending and not problems:
             self._wake.set()  # Without members now, they go in the next round.

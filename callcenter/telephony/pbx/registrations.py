@@ -51,6 +51,7 @@ class Registrations:
         self._wake = asyncio.Event()
         self._expected = 0
         self._listeners: list[Listener] = []
+        self._hear_lists: list[Callable[[Known], None]] = []
         self.lists = 0
         """Taken since the process began."""
         link.on_login(self._on_login)
@@ -69,6 +70,10 @@ class Registrations:
         If it fails it is told again with the next list: it must bear to hear things twice.
         """
         self._listeners.append(listener)
+
+    def on_list(self, listener: Callable[[Known], None]) -> None:
+        """Call `listener` with every list, whatever is in it."""
+        self._hear_lists.append(listener)
 
     def expect_changes(self) -> None:
         """Seats were changed, so phones may lose their registrations without an event."""
@@ -110,6 +115,8 @@ class Registrations:
             return False
         self._known, self._login = by_seat(found), login
         self.lists += 1
+        for listener in self._hear_lists:
+            listener(self._known)
         await self._tell()
         return True
 

@@ -93,8 +93,15 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def seat_objects(seat: DesiredSeat, language: str, sound: SoundRules = SoundRules()) -> SeatObjects:
-    """The objects of `seat` (options of Asterisk's res_pjsip).
+def seat_objects(
+    seat: DesiredSeat,
+    language: str,
+    sound: SoundRules = SoundRules(),
+    *,
+    keep_phone: bool = False,
+) -> SeatObjects:
+    """The objects of `seat` (options of Asterisk's res_pjsip). `keep_phone`: no other phone may
+    take the place of the one that is there.
 
     A browser wants its sound encrypted (DTLS-SRTP) over a path that ICE has found; a SIP phone
     refuses an offer that asks for it. So an endpoint is the one or the other at a time. Each option
@@ -107,9 +114,11 @@ def seat_objects(seat: DesiredSeat, language: str, sound: SoundRules = SoundRule
     return SeatObjects(
         auth={"auth_type": "userpass", "username": extension, "password": seat.secret},
         aor={
-            # One phone a seat; a phone that comes back from another address takes over.
+            # One phone a seat; a phone that comes back from another address takes over. Of a seat
+            # that is kept it does so only from one that cannot be reached.
             "max_contacts": "1",
-            "remove_existing": "yes",
+            "remove_existing": "no" if keep_phone else "yes",
+            "remove_unavailable": "yes" if keep_phone else "no",
             # A phone over TCP that does not notice that its connection has gone (the PBX was
             # killed) comes back with its next registration.
             "default_expiration": str(min(DEFAULT_EXPIRATION, sound.registration_seconds)),

@@ -12,14 +12,22 @@ from callcenter.people.access.rights import requires
 from callcenter.people.domain.permissions import Permission
 from callcenter.platform.http.api import error_body
 from callcenter.platform.http.given import Given
+from callcenter.telephony.domain.contests import Contest
 from callcenter.telephony.domain.floor import DeviceState, Floor
 from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.domain.registrations import Registration
 from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.registrations import Registrations
+from callcenter.telephony.pbx.seat_contests import SeatContests
 from callcenter.telephony.seats.bulk import SeatBulk
 from callcenter.telephony.seats.ports import Sitting
-from callcenter.telephony.seats.schemas import PhoneOut, SeatLive, SeatOut, SeatSecretOut
+from callcenter.telephony.seats.schemas import (
+    ContestOut,
+    PhoneOut,
+    SeatLive,
+    SeatOut,
+    SeatSecretOut,
+)
 from callcenter.telephony.seats.service import NewSecret, SeatInfo, SeatService
 
 READ = [requires(Permission.SEAT_READ)]
@@ -30,13 +38,19 @@ OWN = [requires(Permission.AGENT_OWN)]
 class Present:
     """The moment's picture of all seats; taken once for an answer."""
 
-    def __init__(self, floor: Floor | None, phones: Mapping[Extension, Registration] | None):
+    def __init__(
+        self,
+        floor: Floor | None,
+        phones: Mapping[Extension, Registration] | None,
+        contested: Mapping[Extension, Contest],
+    ) -> None:
         self._seats: dict[str, SeatLive] | None = None
         if floor is not None:
             self._seats = {
                 str(seat.extension): SeatLive.model_validate(seat) for seat in floor.seats()
             }
         self._phones = phones or {}
+        self._contested = contested
 
     def out(self, seat: SeatInfo) -> SeatOut:
         """`seat` with what its phone does."""
@@ -57,6 +71,7 @@ class Present:
             updated_at=seat.updated_at,
             live=live,
             phone=None if phone is None or live is None else _phone_out(phone),
+            contest=_contest_out(self._contested.get(seat.extension)),
         )
 
     def secret(self, made: NewSecret) -> SeatSecretOut:
@@ -71,6 +86,16 @@ class Present:
 _NOT_IN_PBX = SeatLive(
     device=DeviceState.UNKNOWN, reachable=False, ringing=False, talking=False, paused=False
 )
+
+
+def _contest_out(contest: Contest | None) -> ContestOut | None:
+    if contest is None:
+        return None
+    return ContestOut(
+        keeps=contest.keeps[1],
+        other=contest.other[1],
+        since=datetime.fromtimestamp(contest.since, UTC),
+    )
 
 
 def _phone_out(phone: Registration) -> PhoneOut:
@@ -92,10 +117,13 @@ def _bulk(service: Service) -> SeatBulk:
     return SeatBulk(service)
 
 
-def _present(live: Given[LiveFloor], registrations: Given[Registrations]) -> Present:
-    return Present(live.floor, registrations.known)
+def _present(
+    live: Given[LiveFloor], registrations: Given[Registrations], contests: Given[SeatContests]
+) -> Present:
+    return Present(live.floor, registrations.known, contests.contested)
 
 
+Contesting = Given[SeatContests]
 Bulk = Annotated[SeatBulk, Depends(_bulk)]
 Now = Annotated[Present, Depends(_present)]
 WhoSits = Given[Sitting]

@@ -24,6 +24,7 @@ from callcenter.telephony.seats.answers import (
     OWN,
     READ,
     WRITE,
+    Contesting,
     Now,
     SeatExtension,
     Service,
@@ -153,6 +154,7 @@ async def browser_login(
     now: Now,
     config: Config,
     sitting: WhoSits,
+    contests: Contesting,
     who: Who,
 ) -> BrowserLoginOut:
     """For the agent who is logged in at the seat, and for whoever may change seats."""
@@ -164,6 +166,8 @@ async def browser_login(
     host = request.url.hostname or "127.0.0.1"
     there = now.has_phone(seat)
     login = await service.browser_login(extension, phone_is_there=there, actor=who.name)
+    if mine:
+        contests.expects_browser(seat)
     return BrowserLoginOut(
         extension=extension,
         uri=f"sip:{extension}@{_bracketed(host)}",

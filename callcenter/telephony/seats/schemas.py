@@ -71,6 +71,11 @@ class SeatLive(BaseModel):
         description="Its phone is registered and refuses every kind of sound (SRTP, codecs):"
         " no call rings there until that is mended and it registers again.",
     )
+    usurped: bool = Field(
+        False,
+        description="Another phone than the one its agent logged in with has taken the seat's"
+        " account (`contest`): no call is offered until that one is back.",
+    )
     ringing: bool
     talking: bool = Field(description="It hears somebody.")
     paused: bool = Field(description="No queue offers it calls.")
@@ -85,6 +90,14 @@ class PhoneOut(BaseModel):
     reachability: Reachability = Field(description="Whether it answered when it was last asked.")
     round_trip_ms: float | None = Field(description="From question to answer, milliseconds.")
     expires_at: AwareDatetime | None = Field(description="It must register again before.")
+
+
+class ContestOut(BaseModel):
+    """Two phones that take a seat's account from each other: give one of them another."""
+
+    keeps: str = Field(description="Address of the phone that the seat is kept for.")
+    other: str = Field(description="Address of the other one.")
+    since: AwareDatetime
 
 
 class SeatOut(BaseModel):
@@ -103,6 +116,7 @@ class SeatOut(BaseModel):
     updated_at: AwareDatetime
     live: SeatLive | None = Field(description="Null: there is no link to the PBX now.")
     phone: PhoneOut | None = Field(description="Null: none is registered, or `live` is null.")
+    contest: ContestOut | None = Field(None, description="Null: it has one phone, or none.")
 
 
 class SeatSecretOut(SeatOut):

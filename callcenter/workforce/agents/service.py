@@ -382,6 +382,10 @@ class AgentService:
         """Seats that somebody is logged in to."""
         return self._roll.by_seat.keys()
 
+    def seats_if_known(self) -> Collection[Extension] | None:
+        """The same; None until everybody was read."""
+        return self.seated() if self._roll.loaded else None
+
     async def seats_seen(self, seen: Mapping[Extension, SeatSeen]) -> bool:
         """Take what the live floor shows; whether it is written. False: tell it again."""
         now = self._clock()

@@ -50,6 +50,7 @@ SNAPSHOT_EXAMPLE: dict[str, JsonValue] = {
                 "paused": False,
                 "paused_reason": "",
                 "refuses_sound": False,
+                "usurped": False,
                 "queues": ["12345"],
                 "caller_number": "13900139000",
                 "caller_name": "",

@@ -297,7 +297,14 @@ class LiveService:
         self._part(
             view,
             "seats",
-            (shown.devices, shown.members, shown.channels, self._hidden),
+            (
+                shown.devices,
+                shown.members,
+                shown.channels,
+                shown.refusing,
+                shown.usurped,
+                self._hidden,
+            ),
             lambda: self._seats.items(shown, self._hidden, now),
         )
         self._from_book(view)

@@ -138,6 +138,7 @@ def seat_items(
             "state": clock.state.value,
             "since": moment(clock.since),
             "refuses_sound": seat.refuses_sound,
+            "usurped": seat.usurped,
             "paused": seat.paused,
             "paused_reason": next((m.paused_reason for m in seat.memberships if m.paused), ""),
             "queues": [member.queue for member in seat.memberships],

@@ -312,6 +312,17 @@ class DbPut(_Command):
 
 
 @dataclass(frozen=True, slots=True)
+class CachePopulate(_Command):
+    """Read all objects of a sorcery cache again, such as ``res_pjsip/aor``."""
+
+    name = "SorceryMemoryCachePopulate"
+    cache: str
+
+    def headers(self) -> dict[str, str]:
+        return {"Cache": self.cache}
+
+
+@dataclass(frozen=True, slots=True)
 class DbDel(_Command):
     """Remove one entry; refused if there is none."""
 

@@ -35,6 +35,8 @@ class Pbx:
 
     def __init__(self, ami: FakeAmi) -> None:
         self.objects: dict[str, dict[str, dict[str, str]]] = {kind: {} for kind in KINDS}
+        self.stored: dict[str, dict[str, str]] = {}
+        """AORs that were written below the cache, which nobody sees before it is read again."""
         self.prints: dict[str, str] = {}
         self.members: dict[tuple[str, str], dict[str, str]] = {}
         """By queue and interface."""
@@ -50,6 +52,7 @@ class Pbx:
             "DBGetTree": self._tree,
             "DBPut": self._put,
             "DBDel": self._delete,
+            "SorceryMemoryCachePopulate": self._populate,
             "PJSIPShowEndpoints": self._endpoints,
             "QueueStatus": self._queue,
             "QueueAdd": self._join,
@@ -137,7 +140,17 @@ class Pbx:
     def _put(self, action: Fields) -> str:
         if not self._write(f"DBPut {action['Key']}"):
             return error("no")(action)
-        self.prints[action["Key"]] = action["Val"]
+        if action["Family"] == "ps_aor":
+            self.stored[action["Key"].removeprefix("aor/")] = json.loads(action["Val"])
+        else:
+            self.prints[action["Key"]] = action["Val"]
+        return success()(action)
+
+    def _populate(self, action: Fields) -> str:
+        if not self._write(f"Populate {action['Cache']}"):
+            return error("no")(action)
+        self.objects["aor"] |= self.stored
+        self.stored.clear()
         return success()(action)
 
     def _delete(self, action: Fields) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from callcenter.platform.config import Settings
+from callcenter.telephony.domain.ids import Extension
 from callcenter.telephony.pbx import reconcile_work as work
 from callcenter.telephony.pbx import reconciler as module
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkState
@@ -100,6 +101,44 @@ async def test_new_aor_options_neither_end_nor_immortalise_the_registration(stag
     await stage.want(seat("8001"))
     assert stage.pbx.objects["aor"]["8001"]["qualify_frequency"] == "30"
     assert stage.pbx.objects["contact"] == {contact: before}
+
+
+class Contesting:
+    """Says which seats keep their phone."""
+
+    def __init__(self) -> None:
+        self.kept: frozenset[Extension] = frozenset()
+        self.told: list[frozenset[Extension]] = []
+
+    def held(self, seats: frozenset[Extension]) -> None:
+        self.told.append(seats)
+
+
+async def test_a_seat_is_kept_for_its_phone_without_a_moment_in_which_it_has_none(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contests = Contesting()
+    monkeypatch.setattr(stage.reconciler, "_contests", contests)
+    await stage.want(seat("8001"))
+    phone = stage.pbx.register("8001")
+    registered = dict(stage.pbx.objects["contact"][phone])
+    for kept, words in ((True, ("false", "true")), (False, ("true", "false"))):
+        contests.kept = frozenset({Extension("8001")} if kept else ())
+        begun = len(stage.pbx.log)
+        stage.reconciler.request()
+        await stage.settle()
+        aor = stage.pbx.objects["aor"]["8001"]
+        assert (aor["remove_existing"], aor["remove_unavailable"]) == words
+        assert "contact" not in aor
+        written = stage.pbx.log[begun:]
+        assert "Populate res_pjsip/aor" in written
+        assert not [one for one in written if " aor " in one or " contact " in one]
+        assert stage.pbx.objects["contact"] == {phone: registered}
+        assert contests.told[-1] == contests.kept
+    begun = len(stage.pbx.log)
+    stage.reconciler.request()
+    await stage.settle()
+    assert stage.pbx.log[begun:] == []
 
 
 async def test_a_registration_that_became_permanent_is_ended(stage: Stage) -> None:

@@ -92,6 +92,18 @@ async def test_the_first_list_is_all_news_and_trunks_are_no_seats(stage: Stage) 
     assert stage.known.known == news
 
 
+async def test_every_list_is_heard_whatever_is_new(stage: Stage) -> None:
+    heard: asyncio.Queue[Known] = asyncio.Queue()
+    stage.known.on_list(heard.put_nowait)
+    async with asyncio.timeout(20):
+        assert set(await heard.get()) == {"8001", "8002"}
+        stage.say()  # Nobody came, so nobody is told of phones; yet all of them left.
+        stage.ami.say(CHANGED)
+        while await heard.get():
+            pass
+    assert stage.known.known == {}
+
+
 async def test_a_change_asks_for_the_list_and_tells_only_what_is_new(stage: Stage) -> None:
     await stage.next()
     stage.say(contact("8001", "tls"), contact("8002", "ws", usec=5))

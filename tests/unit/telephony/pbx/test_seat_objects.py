@@ -30,6 +30,15 @@ def test_the_objects_are_tied_together_by_the_extension() -> None:
     assert objects.endpoint["language"] == "zh"
 
 
+def test_a_seat_that_is_kept_takes_another_phone_only_for_one_that_is_gone() -> None:
+    usual, kept = (seat_objects(seat(), "zh", keep_phone=keep) for keep in (False, True))
+    assert (usual.aor["remove_existing"], usual.aor["remove_unavailable"]) == ("yes", "no")
+    assert (kept.aor["remove_existing"], kept.aor["remove_unavailable"]) == ("no", "yes")
+    assert usual.aor["max_contacts"] == kept.aor["max_contacts"] == "1"
+    assert usual.endpoint == kept.endpoint
+    assert usual.fingerprint() != kept.fingerprint()
+
+
 def test_a_seat_can_do_only_what_a_seat_may() -> None:
     """Toll fraud begins with an endpoint in the wrong context, or one that is taken on trust."""
     endpoint = seat_objects(seat(), "zh").endpoint

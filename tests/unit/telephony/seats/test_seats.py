@@ -24,11 +24,13 @@ from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.errors import SetupError
 from callcenter.platform.http.api import install_error_handlers
 from callcenter.platform.http.given import shelf_of
+from callcenter.telephony.domain.contests import Contest
 from callcenter.telephony.domain.floor import Channel, ChannelState, DeviceState, Floor, Member
 from callcenter.telephony.domain.ids import Extension, Linkedid, Uniqueid
 from callcenter.telephony.domain.registrations import Reachability, Registration, Transport
 from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.registrations import Registrations
+from callcenter.telephony.pbx.seat_contests import SeatContests
 from callcenter.telephony.seats.endpoints import router, web_sockets
 from callcenter.telephony.seats.ports import Sitting
 from callcenter.telephony.seats.service import SIP_REALM, SeatService
@@ -40,6 +42,11 @@ NAME = "王芳"
 class Live:
     floor: Floor | None = None
     known: dict[Extension, Registration] | None = None
+    contested: dict[Extension, Contest] = field(default_factory=dict)
+    expected: list[Extension] = field(default_factory=list)
+
+    def expects_browser(self, seat: Extension) -> None:
+        self.expected.append(seat)
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     shelf.put(settings, seats)
     shelf.put_as(LiveFloor, live)
     shelf.put_as(Registrations, live)
+    shelf.put_as(SeatContests, live)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         made = Desk(client, seats, live, database=database)
@@ -260,6 +268,7 @@ async def test_a_seat_shows_what_its_phone_does(desk: Desk) -> None:
         "talking": True,
         "paused": True,
         "refuses_sound": False,
+        "usurped": False,
     }
     # The PBX does not have this one yet.
     live = (await desk.client.get("/api/seats")).json()["items"][1]["live"]
@@ -297,6 +306,22 @@ async def test_a_seat_shows_its_phone(desk: Desk) -> None:
     }
     items = (await desk.client.get("/api/seats")).json()["items"]
     assert [item["phone"] is None for item in items] == [False, True]
+
+
+async def test_a_seat_shows_who_takes_it_from_its_phone(desk: Desk) -> None:
+    await desk.make("8001")
+    url = "/api/seats/8001"
+    assert (await desk.client.get(url)).json()["contest"] is None
+    mine, other = (Transport.TLS, "192.0.2.17:5061"), (Transport.UDP, "192.0.2.18:5060")
+    desk.live.contested = {Extension("8001"): Contest(mine, other, 1795483200.0, 1795483300.0)}
+    desk.live.floor = Floor(devices={"8001": DeviceState.IDLE}, usurped=frozenset({"8001"}))
+    shown = (await desk.client.get(url)).json()
+    assert shown["contest"] == {
+        "keeps": "192.0.2.17:5061",
+        "other": "192.0.2.18:5060",
+        "since": "2026-11-24T01:20:00Z",
+    }
+    assert (shown["live"]["usurped"], shown["live"]["reachable"]) == (True, False)
 
 
 async def test_what_each_may_do(desk: Desk) -> None:

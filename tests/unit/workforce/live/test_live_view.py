@@ -27,6 +27,7 @@ from callcenter.telephony.domain.floor import (
     ChannelState,
     DeviceChanged,
     DeviceState,
+    Floor,
     Member,
     WaitingCaller,
     apply,
@@ -97,6 +98,26 @@ async def test_a_seat_that_holds_over_the_api_is_shown_as_holding_until_it_talks
         await service.step()
         seen.append(body(service, ALL)["items"]["seats"]["8001"]["state"])
     assert seen == ["talking", "on_hold", "talking"]
+
+
+IDLE = snapshot([DeviceChanged("8001", DeviceState.IDLE)])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [replace(IDLE, refusing=frozenset({"8001"})), replace(IDLE, usurped=frozenset({"8001"}))],
+)
+async def test_a_phone_that_cannot_be_called_is_shown_without_any_word_of_the_pbx(
+    changed: Floor,
+) -> None:
+    neighbours = Neighbours(IDLE)
+    service = live_service(neighbours, NO_DATABASE)
+    seen = []
+    for neighbours.floor in (IDLE, changed, IDLE):
+        await service.step()
+        seat = body(service, ALL)["items"]["seats"]["8001"]
+        seen.append((seat["state"], seat["refuses_sound"] or seat["usurped"]))
+    assert seen == [("idle", False), ("unreachable", True), ("idle", False)]
 
 
 async def test_a_seats_clock_begins_when_its_state_does() -> None:

@@ -1,0 +1,207 @@
+"""Two phones at one seat are seen by their alternation, and by nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callcenter.telephony.domain.contests import Contests
+from callcenter.telephony.domain.ids import Extension
+from callcenter.telephony.domain.registrations import Reachability, Registration, Transport
+
+SEAT = Extension("8001")
+SPAN = 600.0
+
+
+def phone(address: str, transport: Transport = Transport.UDP) -> Registration:
+    return Registration(SEAT, transport, address, "Yealink", Reachability.REACHABLE, 900, 1e12)
+
+
+A, B, C = phone("192.0.2.7:5060"), phone("192.0.2.8:5060"), phone("192.0.2.9:5060")
+BROWSER = phone("127.0.0.1:41000", Transport.WEBSOCKET)
+
+
+class Story:
+    """A seat to which phones come, `step` seconds apart."""
+
+    def __init__(self, *, step: float = 100.0) -> None:
+        self.contests = Contests(SPAN)
+        self.step, self.now = step, 0.0
+        self.contests.sits([])
+
+    def come(self, *phones: Registration | None) -> None:
+        for one in phones:
+            self.now += self.step
+            self.contests.phones({} if one is None else {SEAT: one}, self.now)
+
+    def sits(self, *, there: bool = True) -> None:
+        self.contests.sits([SEAT] if there else [])
+
+    @property
+    def keeps(self) -> str | None:
+        """The address of the phone that the seat is kept for."""
+        found = self.contests.contested.get(SEAT)
+        return None if found is None else found.keeps[1]
+
+
+def sides(story: Story) -> tuple[set[str], set[str]]:
+    """Seats that are kept, and those that the other phone has."""
+    return set(story.contests.kept), set(story.contests.usurped)
+
+
+def test_who_displaces_a_phone_and_is_displaced_by_it_is_at_its_seat_too() -> None:
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.come(B)
+    assert story.keeps is None
+    story.come(A)
+    assert story.keeps == A.address
+    assert story.contests.contested[SEAT].other[1] == B.address
+    assert sides(story) == ({SEAT}, set())
+    story.come(B)  # The PBX was told too late.
+    assert sides(story) == (set(), {SEAT})
+    story.come(A)
+    assert sides(story) == ({SEAT}, set())
+
+
+GONE = replace(A, reachability=Reachability.UNREACHABLE)
+OVER = replace(A, expires_at=1.0)
+
+
+@pytest.mark.parametrize(
+    "phones",
+    [
+        (A, A, A),
+        (A, B, B),
+        (A, B, C, A),  # Three places, and none is taken back from whom it was lost to.
+        (A, None, B, None, A),  # Each left before the other came.
+        (A, GONE, B, A),
+        (A, B, replace(B, reachability=Reachability.UNREACHABLE), A),
+        (OVER, B, A),
+        (A, BROWSER, phone("127.0.0.1:41002", Transport.WEBSOCKET)),  # A page that is loaded anew.
+    ],
+)
+def test_what_is_no_alternation_of_phones_that_are_there(
+    phones: tuple[Registration | None, ...],
+) -> None:
+    story = Story()
+    story.sits()
+    story.come(*phones)
+    assert story.keeps is None
+
+
+def test_who_moves_slowly_is_no_contest() -> None:
+    story = Story(step=SPAN + 1)
+    story.come(A, B, A, B)
+    assert story.keeps is None
+
+
+@given(st.lists(st.sampled_from([A, B, None]), min_size=1, max_size=12))
+def test_a_contest_begins_where_a_living_phone_takes_back_what_it_lost(
+    phones: list[Registration | None],
+) -> None:
+    """The law, by the list of what was seen."""
+    story = Story(step=1.0)
+    story.come(*phones)
+    # Who is away for a moment was there; who comes after another one left has displaced nobody.
+    there: list[Registration] = []
+    away = False
+    for one in phones:
+        if one is not None and there[-1:] != [one]:
+            there = [one] if away else [*there, one]
+        away = one is None
+    assert (story.keeps is not None) == (len(there) > 2)
+
+
+def test_the_phone_that_was_there_at_log_in_wins_whoever_was_first() -> None:
+    story = Story()
+    story.come(A, B)
+    story.sits()
+    story.come(A)
+    assert story.keeps == B.address
+    assert sides(story) == (set(), {SEAT})
+    story.come(B)
+    assert sides(story) == ({SEAT}, set())
+
+
+def test_the_first_phone_after_a_log_in_without_one_wins() -> None:
+    story = Story()
+    story.sits()
+    story.come(B, A, B)
+    assert story.keeps == B.address
+
+
+def test_the_browser_that_the_agent_opens_wins_over_the_phone_on_the_desk() -> None:
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.contests.expects_browser(SEAT)
+    story.come(BROWSER, A)
+    assert story.keeps == BROWSER.address
+    assert story.contests.usurped == {SEAT}
+    story.come(BROWSER)
+    assert story.keeps == BROWSER.address
+    assert story.contests.kept == {SEAT}
+
+
+def test_who_logs_in_during_a_contest_decides_it() -> None:
+    story = Story()
+    story.come(A, B, A, B)
+    assert story.keeps == A.address
+    assert sides(story) == (set(), set())  # Nobody sits there.
+    story.sits()
+    assert story.keeps == B.address
+    assert story.contests.kept == {SEAT}
+
+
+def test_who_sat_there_before_we_began_has_the_phone_that_was_first() -> None:
+    story = Story()
+    story.contests = Contests(SPAN)
+    story.sits()
+    story.come(B, A, B)
+    assert story.keeps == B.address
+
+
+def test_who_is_there_though_the_pbx_lets_nobody_in_came_after_the_other_had_left() -> None:
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.come(B, A)
+    story.contests.held(story.contests.kept)
+    story.come(B)  # Between two lists A has left and B has come.
+    assert story.keeps is None
+    assert sides(story) == (set(), set())
+    story.contests.held(set())
+    story.come(A, B)
+    assert story.keeps == B.address  # The agent's phone had moved.
+
+
+def test_it_is_over_with_the_log_in_with_the_phone_and_when_nothing_alternates() -> None:
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.come(B, A)
+    story.come(*[A] * 10)  # It is kept, so nothing alternates.
+    assert story.contests.kept == {SEAT}
+    story.come(None)
+    assert story.contests.kept == {SEAT}  # For a moment, perhaps: the PBX is being told.
+    story.come(A)
+    assert story.contests.kept == {SEAT}
+    story.come(None, B)
+    assert story.keeps is None
+    assert not story.contests.kept | story.contests.usurped
+
+    story.come(A, B, A)
+    assert story.keeps is not None
+    story.sits(there=False)
+    assert story.keeps is None
+    assert not story.contests.kept
+
+    story.come(B, A, B)
+    assert story.keeps is not None
+    story.come(*[B] * 7)
+    assert story.keeps is None  # Nobody sits there, and nothing alternates any more.
