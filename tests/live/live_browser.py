@@ -4,12 +4,16 @@ a page must not do."""
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
 
 from tests.live.live_system import System
@@ -84,11 +88,21 @@ class Watched:
 
 
 @asynccontextmanager
-async def chromium(program: str) -> AsyncIterator[Browser]:
-    """A running browser."""
+async def chromium(program: str, system: System) -> AsyncIterator[Browser]:
+    """A running browser that trusts the certificate of `system`, and no other that is not known.
+
+    That the authority's word holds is tested by TLS itself (test_secure_door).
+    """
+    pem = await asyncio.to_thread(system.settings.tls_files[0].read_bytes)
+    key = x509.load_pem_x509_certificate(pem).public_key()
+    told = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    known = base64.b64encode(hashlib.sha256(told).digest()).decode()
+    flags = [*FLAGS, f"--ignore-certificate-errors-spki-list={known}"]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=program, args=FLAGS, chromium_sandbox=False
+            executable_path=program, args=flags, chromium_sandbox=False
         )
         try:
             yield browser
@@ -105,8 +119,6 @@ async def at_console(
     script = await asyncio.to_thread(axe.read_text, encoding="utf-8")
     context = await browser.new_context(
         base_url=f"https://{host}",
-        # That the authority's word holds is tested by TLS itself (test_secure_door).
-        ignore_https_errors=True,
         viewport={"width": size[0], "height": size[1]},
         permissions=["microphone"],
         locale="zh-CN",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Locator, expect
 
 from callcenter.platform.config import Settings
 from callcenter.setup.console import ensure_modules
@@ -42,10 +42,10 @@ def axe() -> Path:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
+async def browser(system: System) -> AsyncIterator[Browser]:
     program = shutil.which("chromium")
     assert program, "no Chromium"
-    async with chromium(program) as running:
+    async with chromium(program, system) as running:
         yield running
 
 
@@ -121,6 +121,42 @@ async def test_every_page_in_both_languages(
         await picture(watched, f"chooser-{size[0]}")
         await page.get_by_role("button", name="退出登录").click()
         await expect(page.get_by_label("用户名")).to_be_visible()
+
+
+async def test_a_pc_is_checked_before_it_takes_calls(
+    stories: Stories, browser: Browser, axe: Path
+) -> None:
+    """Trust, microphone, loudspeaker, the phone's line, and the sound's way by an echo call."""
+    seat = (await new_seat(stories.system))["extension"]
+    password = await new_operator(stories.system, "checker")
+    async with at_console(browser, stories.system, axe) as watched:
+        page = watched.page
+        watched.expected.add("/api/me")
+        await logs_in(watched, "checker", password)
+        await sits_at(watched, seat)
+        # On a break: no caller comes between.
+        await page.get_by_role("button", name="小休", exact=True).click()
+        await expect(page.get_by_role("button", name="示闲")).to_be_visible()
+        await page.get_by_role("link", name="设备检测").click()
+
+        def item(name: str) -> Locator:
+            return page.get_by_role("listitem").filter(has_text=name)
+
+        await expect(item("证书")).to_contain_text("正常")
+        await expect(item("话机线路")).to_contain_text("毫秒")
+        await page.get_by_role("button", name="检测麦克风").click()
+        await expect(item("麦克风").first).to_contain_text("正常")
+        await page.get_by_role("button", name="播放提示音").click()
+        await page.get_by_role("button", name="听到了").click()
+        await expect(item("耳机").first).to_contain_text("正常")
+        await page.get_by_role("button", name="开始回声呼叫").click()
+        await expect(item("回声呼叫")).to_contain_text("正常")
+        await expect(item("回声呼叫")).to_contain_text("往返时延")
+        await expect(item("回声呼叫")).to_contain_text("丢包")
+        await watched.is_clean()
+        await picture(watched, "check-done")
+        await page.get_by_role("button", name="结束", exact=True).click()
+        await expect(page.get_by_role("button", name="开始回声呼叫")).to_be_enabled()
 
 
 async def test_a_citizens_call_in_the_page(stories: Stories, browser: Browser, axe: Path) -> None:

@@ -42,7 +42,7 @@ NOT_BUILT = """<!doctype html>
 <head><meta charset="utf-8"><title>12345</title></head>
 <body>
 <h1>控制台尚未就绪</h1>
-<p>话务不受影响。请管理员运行 <code>callcenter console</code>,按提示处理后重新启动服务。</p>
+<p>话务不受影响。请管理员运行 <code>callcenter console</code>，按提示处理后重新启动服务。</p>
 <p lang="en">The console has not been built. Calls go on. Run <code>callcenter console</code>,
 mend what it says, and start the service again.</p>
 </body>
@@ -138,11 +138,13 @@ def file(name: str, request: Request, built: Given[Built]) -> Response:  # in a 
 
 
 @router.get("/icon.svg")
-def icon(request: Request, built: Given[Built]) -> Response:
-    """The page's sign."""
+@router.get("/check-worker.js")
+def plain(request: Request, built: Given[Built]) -> Response:
+    """A file whose name cannot hold a hash: the page's sign, and the worker that the check page
+    tries to register."""
     if built.page is None:
         raise HTTPException(404, "the console has not been built")
-    return _answer(built, "icon.svg", request, "public, max-age=86400")
+    return _answer(built, request.url.path.removeprefix("/"), request, "public, max-age=86400")
 
 
 def _answer(built: Built, path: str, request: Request, keep: str) -> Response:

@@ -34,7 +34,7 @@ DIALLING = frozenset(
 APPLICATIONS = frozenset(
     {
         "AGI", "Answer", "Bridge", "CELGenUserEvent", "ChanSpy", "ChannelRedirect", "Dial",
-        "ExecIf", "Gosub", "Goto", "GotoIf", "Hangup", "MixMonitor", "MusicOnHold", "NoOp",
+        "Echo", "ExecIf", "Gosub", "Goto", "GotoIf", "Hangup", "MixMonitor", "MusicOnHold", "NoOp",
         "Originate", "Playback", "Progress", "Queue", "Read", "Record", "Return", "Set",
         "SoftHangup", "StopMixMonitor", "UserEvent", "Wait",
     }

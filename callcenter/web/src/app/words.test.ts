@@ -36,6 +36,10 @@ test('a word has the same holes in both', () => {
   for (const [key, text] of zh) expect([key, holes(en.get(key))]).toEqual([key, holes(text)])
 })
 
+test('Chinese sentences have Chinese punctuation', () => {
+  for (const [key, text] of zh) expect([key, text.match(/[,;:?!()]/g)]).toEqual([key, null])
+})
+
 test('no Latin words stand in Chinese sentences but what the office itself says', () => {
   const allowed = new Set(['Ctrl', 'IP', 'WebSocket', 'Chrome', 'Edge', 'Firefox', 'Windows', 'Linux'])
   for (const [key, text] of zh) {

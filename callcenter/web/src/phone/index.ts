@@ -5,9 +5,11 @@
 import JsSIP from 'jssip'
 import { readonly, ref, shallowRef } from 'vue'
 import { api, ok, type Schemas } from '../api/client'
+import { type EchoFigures, figuresOf, type Packets, packetsOf } from './figures'
 import { allowRinging, mayRing, quiet, ring } from './ringer'
-import { inCall, OFF, type PhoneFact, type PhoneState, step } from './state'
+import { OFF, type PhoneFact, type PhoneState, step } from './state'
 
+export type { EchoFigures } from './figures'
 export { inCall, type PhoneState } from './state'
 
 type Login = Schemas['BrowserLoginOut']
@@ -169,9 +171,52 @@ export const phone = {
     if (state.value.at === 'talking') current?.sendDTMF(key, { transportType: JsSIP.C.DTMF_TRANSPORT.RFC2833 })
   },
 
-  /** Call a number of the house; the check page calls its own echo. */
   busy(): boolean {
-    return inCall(state.value)
+    return current !== null
+  },
+
+  /**
+   * Hear oneself: a call to the house's echo, whose figures `told` gets each second; the function that
+   * ends it. Only while the phone is ready and in no call.
+   */
+  echo(told: (figures: EchoFigures) => void, over: (cause: string) => void): () => void {
+    if (!agent || current || !login) return () => undefined
+    let timer = 0
+    const end = (cause: string): void => {
+      window.clearInterval(timer)
+      current = null
+      speaker.srcObject = null
+      over(cause)
+    }
+    const session = agent.call(login.uri.replace(/^sip:[^@]*@/, 'sip:echo@'), {
+      mediaConstraints: { audio: true, video: false },
+      pcConfig: { iceServers: login.ice_servers.map((urls) => ({ urls })) },
+      eventHandlers: {
+        failed: ({ cause }: { cause: string }) => {
+          end(cause)
+        },
+        ended: () => {
+          end('')
+        },
+      },
+    })
+    current = session
+    const connection = session.connection
+    connection.addEventListener('track', ({ streams, track }) => {
+      void play(streams[0] ?? new MediaStream([track]))
+    })
+    let begun: Packets | undefined
+    timer = window.setInterval(() => {
+      void connection.getStats().then((report) => {
+        const entries = report as unknown as Parameters<typeof packetsOf>[0]
+        const now = packetsOf(entries)
+        if (begun) told(figuresOf(entries, begun))
+        else if (now.received > 0) begun = now
+      })
+    }, 1000)
+    return () => {
+      if (current === session) session.terminate()
+    }
   },
 
   /** After a touch: ring and play from now on. */
