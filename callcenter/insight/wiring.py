@@ -12,6 +12,7 @@ from callcenter.insight.health.metrics import (
     disk_source,
     floor_source,
     guessing_source,
+    idle_source,
     journal_source,
     link_source,
     media_source,
@@ -25,6 +26,7 @@ from callcenter.insight.reports import endpoints as reports_api
 from callcenter.insight.reports.service import ReportService
 from callcenter.platform.http.patience import Strangers, strangers_health
 from callcenter.platform.wiring import Platform, Routers
+from callcenter.telephony.pbx.idle_watch import IdleWatch
 from callcenter.telephony.pbx.seat_contests import SeatContests
 from callcenter.telephony.pbx.stranger_watch import StrangerWatch
 from callcenter.telephony.wiring import Telephony
@@ -62,6 +64,7 @@ def wire_insight(
         strangers_source(strangers),
         guessing_source(platform.shelf.take(StrangerWatch)),
         contests_source(platform.shelf.take(SeatContests)),
+        idle_source(platform.shelf.take(IdleWatch)),
     ):
         metrics.add_source(source)
     platform.shelf.put(reports, health, metrics)

@@ -169,6 +169,13 @@ class Settings(BaseSettings):
     sip_shut_out_max: int = Field(
         256, ge=1, le=5000, description="At once: the PBX looks through them at each request."
     )
+    sip_idle_max: int = Field(
+        16,
+        ge=1,
+        le=10_000,
+        description="Connections of one address to the SIP TLS port on which nobody registers: more"
+        " are told in health. A router with phones behind it that begin anew has some.",
+    )
     wss_port: PortOrOff = 0
     """Browser phones: SIP over WebSocket over TLS, on `sip_bind`. Off (0) unless somebody wants
     them: the same port of the PBX answers ARI too, and ARI belongs on loopback."""

@@ -40,6 +40,7 @@ from callcenter.telephony.health import (
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkConfig
 from callcenter.telephony.pbx.announcer import Announcer
 from callcenter.telephony.pbx.ari import AriClient
+from callcenter.telephony.pbx.idle_watch import IdleWatch
 from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.old_logs import OldLogs
 from callcenter.telephony.pbx.parting import Parting
@@ -168,6 +169,7 @@ def wire_telephony(platform: Platform) -> Telephony:
     seats.on_change(reconciler.request)
     queues.on_change(reconciler.request)
     strangers = StrangerWatch(link, registrations, settings)
+    idle = IdleWatch(registrations, settings.sip_tls_port, settings.sip_idle_max)
     announcer = Announcer(link, live, queues.pbx, at_once=settings.announcements_at_once)
     queues.on_change(announcer.queues_changed)
 
@@ -216,7 +218,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         queues.transfer_numbers,
         must_hear,
     )
-    shelf.put(SeatTalks(database), contests)
+    shelf.put(SeatTalks(database), contests, idle)
     shelf.put(link, live, calls, media, seats, queues, registrations, transfers, strangers)
     shelf.put(blocklist, BlocklistBulk(blocklist, settings.time_zone))
     shelf.put(VoiceMessageService(database, media))
@@ -228,6 +230,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         Task("registrations", registrations.run),
         Task("announcer", announcer.run),
         Task("strangers", strangers.run),
+        Task("idle-connections", idle.run),
         Task("old-logs", OldLogs(link, settings).run),
         Task("turns", Turns(link, live).run),
         Task("parting", Parting(link, live).run),
@@ -246,6 +249,7 @@ def wire_telephony(platform: Platform) -> Telephony:
         "recordings": partial(recordings_health, settings),
         "sip_guessing": strangers.health,
         "phones": contests.health,
+        "sip_connections": idle.health,
     }
     return Telephony(
         link=link,

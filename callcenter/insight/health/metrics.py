@@ -28,6 +28,7 @@ from callcenter.telephony.calls.ingest import JournalReader
 from callcenter.telephony.domain.floor import Seat
 from callcenter.telephony.domain.ledger import LedgerChanges
 from callcenter.telephony.pbx.ami.link import AmiLink, LinkState
+from callcenter.telephony.pbx.idle_watch import IdleWatch
 from callcenter.telephony.pbx.live import LiveFloor
 from callcenter.telephony.pbx.reconciler import Reconciler
 from callcenter.telephony.pbx.seat_contests import SeatContests
@@ -177,6 +178,16 @@ def contests_source(contests: SeatContests) -> Source:
 
     async def source() -> Iterable[Metric]:
         return (gauge("seats_contested", "Seats that two phones are at.", len(contests.contested)),)
+
+    return source
+
+
+def idle_source(watch: IdleWatch) -> Source:
+    """Connections to the SIP TLS port without a phone."""
+
+    async def source() -> Iterable[Metric]:
+        about = "Connections to the SIP TLS port on which nobody has registered for a minute."
+        return (gauge("sip_idle_connections", about, watch.idle),)
 
     return source
 

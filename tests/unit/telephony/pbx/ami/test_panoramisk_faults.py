@@ -57,6 +57,7 @@ EVERY_ACTION: tuple[actions.Action[Any], ...] = (
     actions.QueueStatus("12345"),
     actions.DbPut("family", "key", "value"),
     actions.DbDel("family", "key"),
+    actions.CachePopulate("cache"),
     actions.DbTree("family"),
 )
 """One of each that takes a text."""
