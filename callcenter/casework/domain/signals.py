@@ -59,6 +59,8 @@ LADDER: tuple[Rung, ...] = (
     Rung(SignalKind.CIRCULAR, 1, 5),
 )
 """What follows a red card."""
+SILENT = frozenset({ClockKind.RETURN})
+"""Clocks whose end is the end of a right, and nobody's delay."""
 LADDERED = frozenset({ClockKind.HANDLING, ClockKind.REDO, ClockKind.SUPERVISION})
 """Clocks on which a unit is urged; the others only warn."""
 
@@ -136,7 +138,7 @@ def _of(
 ) -> Iterator[Signal]:
     """Everything that `clock` will signal, if it goes on as it does."""
     rule = rule_for(rules, clock.kind, case, clock.started)
-    if rule is None:
+    if rule is None or clock.kind in SILENT:
         return
 
     def signal(kind: SignalKind, level: int, since: datetime, tell: Role | None = None) -> Signal:

@@ -207,8 +207,10 @@ def test_who_is_told_and_which_unit() -> None:
     assert by_key["handling/1/overdue/1"].tell is Role.SUPERVISOR
     assert by_key["handling/1/yellow/1"].tell is None
     assert by_key["contact/1/overdue/1"].since == city("2026-11-26T00:00")
-    # Nobody is urged because the office is slow, or because a return was not made.
-    assert not {k for k in by_key if k.startswith(("contact", "return")) and "urging" in k}
+    # Who has not contacted the citizen is told so, not urged; whose right to return has ended has
+    # missed nothing.
+    assert "contact/1/urging/1" not in by_key
+    assert not {key for key in by_key if key.startswith("return")}
 
 
 def test_what_is_merged_says_nothing_and_what_has_no_limit_neither() -> None:
