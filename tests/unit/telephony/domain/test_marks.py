@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from callcenter.telephony.domain.callbook import CallBook
 from callcenter.telephony.domain.journal import COLUMNS, parse
-from callcenter.telephony.domain.ledger import CallRow, EndedBy, LedgerChanges, Outcome
+from callcenter.telephony.domain.ledger import CallRow, Direction, EndedBy, LedgerChanges, Outcome
 
 BEGUN = 1795407500
 CITIZEN = "1795407500.7"
@@ -150,3 +151,17 @@ def test_the_place_that_the_dialplan_gives_is_the_visits(priority: object, kept:
         book.apply(row, row.position)
     (visit,) = book.take().queue_visits
     assert (visit.priority, visit.queue, visit.joined_at) == (kept, "12345", at(2))
+
+
+def test_whose_number_and_whose_seat_depends_on_who_called() -> None:
+    inbound = the_call(story())
+    assert (inbound.citizen_number, inbound.own_seat) == ("13800138000", "")
+    outbound = replace(
+        inbound,
+        direction=Direction.OUTBOUND,
+        caller_number="8001",
+        called_number="110",
+        seat="8002",
+    )
+    assert (outbound.citizen_number, outbound.own_seat) == ("110", "8001")
+    assert replace(inbound, seat="8002").own_seat == "8002"

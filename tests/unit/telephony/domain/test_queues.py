@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callcenter.platform.config import Settings
+from callcenter.platform.domain.numbers import writings
 from callcenter.telephony.domain.queues import (
     MENU_KEYS,
     MenuKey,
     QueuePlan,
     bare_number,
     closes_loop,
+    dialled_patterns,
     is_queue_code,
     is_transfer_number,
     overflow_targets,
@@ -140,3 +142,39 @@ def test_a_transfer_number_can_be_typed() -> None:
     assert not is_transfer_number("6")
     assert not is_transfer_number("60 01")
     assert not is_transfer_number("6001\n")
+
+
+def test_every_writing_of_our_numbers_leads_to_them() -> None:
+    ways = dialled_patterns(["12345", "02112345", "12345"])
+    assert ways == {
+        "12345": "12345",
+        "02112345": "02112345",
+        "8612345": "12345",
+        "008612345": "12345",
+        "_0[12]X12345": "12345",
+        "_0[3-9]XX12345": "12345",
+        "_86[12]X12345": "12345",
+        "_86[3-9]XX12345": "12345",
+        "_0086[12]X12345": "12345",
+        "_0086[3-9]XX12345": "12345",
+        **{way.removeprefix("+"): "02112345" for way in writings("02112345")},
+    }
+    assert list(ways)[:2] == ["12345", "02112345"]
+
+
+@pytest.mark.parametrize(
+    ("number", "patterns"),
+    [("951600", 6), ("9516001", 0), ("012345", 0), ("+85212", 0), ("4008123123", 0)],
+)
+def test_only_a_service_number_is_dialled_with_any_area(number: str, patterns: int) -> None:
+    ways = dialled_patterns([number])
+    assert sum(way.startswith("_") for way in ways) == patterns
+    assert set(ways.values()) == {number}
+    assert number in ways
+
+
+def test_a_number_of_its_own_comes_before_a_writing_of_another() -> None:
+    for numbers in (["8613800138000", "13800138000"], ["13800138000", "8613800138000"]):
+        ways = dialled_patterns(numbers)
+        assert ways["8613800138000"] == "8613800138000"
+        assert ways["13800138000"] == "13800138000"

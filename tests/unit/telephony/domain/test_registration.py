@@ -45,3 +45,8 @@ def test_a_seat_that_may_have_either_follows_its_last_phone() -> None:
         assert not PhoneKinds.SIP.is_browser(last)
         assert PhoneKinds.WEBRTC.is_browser(last)
         assert PhoneKinds.BOTH.is_browser(last) is last
+
+
+@pytest.mark.parametrize("transport", Transport)
+def test_only_a_browser_comes_over_a_websocket(transport: Transport) -> None:
+    assert transport.browser is (transport == "ws")
