@@ -117,3 +117,13 @@ def test_the_address_that_was_quiet_longest_is_forgotten_first(
     assert guesses.recent(1.0) == 3  # b is forgotten
     fail(guesses, "a", 1.0)
     assert fail(guesses, "a", 1.0) == Verdict(frozenset({"a"}))
+
+
+def test_who_is_let_in_again_has_all_his_tries() -> None:
+    guesses = Guesses(GuessRules(3, 60.0, 10.0, 2))
+    for _ in range(4):
+        fail(guesses, "a", 0.0)
+    assert guesses.passed(10.0) == Verdict(let_in=frozenset({"a"}))
+    for _ in range(3):
+        assert fail(guesses, "a", 11.0) == Verdict()
+    assert fail(guesses, "a", 11.0) == Verdict(frozenset({"a"}))

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from callcenter.telephony.domain.callbook import CallBook
 from callcenter.telephony.domain.journal import COLUMNS, parse
-from callcenter.telephony.domain.ledger import CallRow, Direction, EndedBy, LedgerChanges, Outcome
+from callcenter.telephony.domain.ledger import (
+    CallRow,
+    Direction,
+    EndedBy,
+    LedgerChanges,
+    NoRoom,
+    Outcome,
+)
 
 BEGUN = 1795407500
 CITIZEN = "1795407500.7"
@@ -165,3 +172,32 @@ def test_whose_number_and_whose_seat_depends_on_who_called() -> None:
     )
     assert (outbound.citizen_number, outbound.own_seat) == ("110", "8001")
     assert replace(inbound, seat="8002").own_seat == "8002"
+
+
+@pytest.mark.parametrize(
+    ("event", "priority"),
+    [("CITIZENS_PARTED", 10), ("PHONE_LOST", 10), ("TRANSFER_FAILED", 10), ("BLOCKED", 0)],
+)
+def test_who_comes_back_without_his_doing_goes_to_the_head(event: str, priority: int) -> None:
+    text = line("CHAN_START", 0) + mark("INBOUND", 0, {"did": "12345"})
+    text += mark(event, 1, {}) + line("APP_START", 2, app="Queue", appdata="12345,ctiC,,,600")
+    book = CallBook("pbx1")
+    for row in parse(text.encode()).rows:
+        book.apply(row, row.position)
+    (visit,) = book.take().queue_visits
+    assert visit.priority == priority
+
+
+def test_what_there_is_no_room_for_is_told_at_once() -> None:
+    text = line("CHAN_START", 0) + mark("INBOUND", 0, {"did": "12345"})
+    text += mark("VOICE_MESSAGE_START", 1, {"path": "a.wav", "reason": "closed"})
+    book = CallBook("pbx1")
+    for row in parse(text.encode()).rows:
+        book.apply(row, row.position)
+    (message,) = book.take().voice_messages
+    assert message.no_room is NoRoom.NOWHERE
+    guard = mark("ROOM", 2, {"recordings": "all", "voice_messages": "none"})
+    for row in parse(guard.encode()).rows:
+        book.apply(row, row.position)
+    (cut,) = book.take().voice_messages
+    assert (cut.id, cut.no_room) == (message.id, NoRoom.CUT)

@@ -107,3 +107,8 @@ def test_waits_double_up_to_the_longest(attempts: int, first: float, longest: fl
     if after < longest:
         assert after == pytest.approx(2 * waited)
     assert retry_delay_seconds(1, first, longest) == min(first, longest)
+
+
+def test_the_waits_between_tries() -> None:
+    waits = [retry_delay_seconds(attempts, 10, 100) for attempts in (1, 2, 3, 4, 5, 1000)]
+    assert waits == [10, 20, 40, 80, 100, 100]

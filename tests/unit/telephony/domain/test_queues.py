@@ -178,3 +178,27 @@ def test_a_number_of_its_own_comes_before_a_writing_of_another() -> None:
         ways = dialled_patterns(numbers)
         assert ways["8613800138000"] == "8613800138000"
         assert ways["13800138000"] == "13800138000"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("12345", True), ("business", True), ("ab", True), ("a", False), ("a" * 20, True),
+        ("a" * 21, False), ("A1", False), ("a-b", False), ("general", False), ("none", False),
+        ("", False), ("１２", False),
+    ],
+)  # fmt: skip
+def test_what_a_queue_may_be_called(text: str, code: bool) -> None:
+    assert is_queue_code(text) is code
+
+
+def test_overflows_lead_on_until_one_would_lead_back() -> None:
+    chain = [plan("business", "english"), plan("english", "night"), plan("night", "business")]
+    assert overflow_targets(chain) == {"business": "english", "english": "night"}
+    assert closes_loop(chain)
+    assert overflow_targets([plan("night", "nowhere"), plan("police", "police")]) == {}
+    assert not closes_loop([plan("night", "nowhere")])
+    known = pbx_queues(MAIN, chain, own_numbers=["+12345", "x"], numbers={"110": "off"}, menu=[])
+    assert known.main == MAIN
+    assert known.numbers == {"110": MAIN, "12345": MAIN}
+    assert known.codes == {"business", "english", "night"}

@@ -86,3 +86,20 @@ def test_a_blocked_number_is_known_under_every_writing_until_its_end() -> None:
 def test_a_blocked_name_is_known_as_the_dialplan_leaves_it() -> None:
     assert blocked_entries([BlockedUntil("alice.b", None)]) == {"alice.b": FOR_GOOD}
     assert blocked_entries([BlockedUntil("张三", None)]) == {}
+
+
+def test_spans_are_written_as_the_dialplan_reads_them() -> None:
+    usual = [[(480, 720), (780, 1080)], *[[]] * 6]
+    days = {
+        TODAY: [(0, 1440)],
+        TODAY + timedelta(days=DAYS_AHEAD): [],
+        TODAY + timedelta(days=1): [(60, 120), (180, 240)],
+    }
+    entries = opening_entries(OpenHours(usual, days), TODAY)
+    assert entries["1"] == "480-720&780-1080"
+    assert entries[f"{TODAY:%Y%m%d}"] == "0-1440"
+    assert entries[f"{TODAY + timedelta(days=1):%Y%m%d}"] == "60-120&180-240"
+    closed = entries["7"]
+    assert closed == entries[f"{TODAY + timedelta(days=DAYS_AHEAD):%Y%m%d}"]
+    assert re.search("[0-9]+-[0-9]+", closed) is None
+    assert len(entries) == 10

@@ -200,3 +200,21 @@ def test_nobody_is_asked_for_a_score_twice_a_day(
 
 def test_without_a_pause_everybody_is_asked() -> None:
     assert decide_rating(enabled=True, last_score_at=NOW, again_after=timedelta(), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("anonymous", "messages", "free", "refusal"),
+    [
+        (False, 2, 100, None),
+        (False, 3, 100, MessageRefusal.TOO_MANY),
+        (True, 0, 100, None),
+        (True, 1, 100, MessageRefusal.TOO_MANY),
+        (False, 0, 99, MessageRefusal.DISK_FULL),
+        (True, 9, 99, MessageRefusal.DISK_FULL),
+    ],
+)
+def test_who_may_leave_a_message(
+    anonymous: bool, messages: int, free: int, refusal: MessageRefusal | None
+) -> None:
+    limits = MessageLimits(free_floor_bytes=100, per_hour=3, anonymous_per_hour=1)
+    assert decide_voice_message(MessageFacts(anonymous, free, messages), limits) is refusal

@@ -22,7 +22,10 @@ from callcenter.telephony.domain.steering import (
     Place,
     Refusal,
     Talk,
+    all_listeners,
+    consulted,
     held,
+    listeners,
     may_dial,
     may_go_first,
     may_hang_up,
@@ -33,11 +36,13 @@ from callcenter.telephony.domain.steering import (
     may_take_over,
     may_unhold,
     place_for,
+    rung_for,
     spying,
     steered,
     steered_id,
     talk_of_call,
     talk_of_seat,
+    voices_at,
 )
 
 FIRST_SEAT = 8001
@@ -77,9 +82,24 @@ def waits(uniqueid: str, position: int, queue: str = "12345") -> WaitingCaller:
     return WaitingCaller(queue, Uniqueid(uniqueid), f"PJSIP/trunk-{position}", "", "", 0, position)
 
 
+ABOUT_A_SEAT = {
+    "consult_running", "no_call", "no_consult", "no_outbound_call", "not_held", "not_spying",
+    "seat_busy", "seat_unreachable", "taken_over",
+}  # fmt: skip
+ABOUT_A_QUEUE = {"queue_not_found", "same_queue"}
+
+
 def code(answer: object) -> str:
+    """A refusal's code; its sentence names what its facts name."""
     assert isinstance(answer, Refusal), answer
-    assert answer.message
+    assert isinstance(answer.message, str)
+    assert len(answer.message.split()) > 3
+    assert answer.facts.keys() <= {"seat", "queue"}
+    assert all(value and str(value) in answer.message for value in answer.facts.values())
+    if answer.code in ABOUT_A_SEAT:
+        assert answer.facts.keys() == {"seat"}
+    if answer.code in ABOUT_A_QUEUE:
+        assert answer.facts.keys() == {"queue"}
     return answer.code
 
 
@@ -258,3 +278,86 @@ def test_a_call_begins_at_a_free_phone_only_and_ends_at_any() -> None:
     assert may_hang_up(floor(rings), "8001") == rings
     assert may_hang_up(floor(rings, CITIZEN, SEAT), "8001") == SEAT
     assert code(may_hang_up(floor(), "8001")) == "no_call"
+
+
+# -- who hears whom -----------------------------------------------------------------------------
+
+
+def test_a_seats_voices_are_its_own_calls_and_those_in_one_bridge_with_them() -> None:
+    elsewhere = leg("19.0", "PJSIP/trunk-00000009", "b9", linkedid="19.0")
+    found = voices_at(floor(CITIZEN, SEAT, *BY_HAND, elsewhere), "8001")
+    assert found == {"17.0", "17.1", "18.1", "18.2"}
+    assert voices_at(floor(CITIZEN, SEAT, elsewhere), "8003") == frozenset()
+
+
+def test_who_listens_is_whoever_spies_and_is_in_no_bridge() -> None:
+    other = leg("spy-8003-8004-20.8", "PJSIP/8003-00000003", linkedid="spy-8003-8004-20.8")
+    taken_over = replace(SPY, uniqueid=Uniqueid("spy-8002-8001-20.9"), bridge=HERE)
+    alone = replace(SEAT, uniqueid=Uniqueid("17.8"), bridge="")
+    seen = floor(CITIZEN, SEAT, MUSIC, alone, SPY, other, taken_over)
+    assert all_listeners(seen) == ((SPY, "8001"), (other, "8004"))
+    assert listeners(seen, "8001") == (SPY,)
+    assert listeners(seen, "8004") == (other,)
+    assert listeners(seen, "8003") == ()
+
+
+FAR = leg("17.4", "Local/021@seat-transfer-00000000;2", "b4")
+ASKED = leg("17.6", "PJSIP/8004-00000006", "b4")
+
+
+@pytest.mark.parametrize(
+    ("legs", "who"),
+    [
+        ((), ""),
+        ((CITIZEN,), ""),
+        ((CONSULT,), "021"),
+        ((CONSULT, FAR), "021"),
+        ((CONSULT, FAR, ASKED), "8004"),
+        ((CONSULT, replace(FAR, bridge="b5"), ASKED), "021"),
+        ((replace(CONSULT, name="Local/021@seat-transfer-00000000;2"),), ""),
+        ((replace(CONSULT, name="PJSIP/8009-0000;1"),), ""),
+        ((replace(CITIZEN, bridge=THERE), CONSULT, FAR, ASKED), "8004"),
+    ],
+)
+def test_whom_a_seat_consults(legs: tuple[Channel, ...], who: str) -> None:
+    seat = leg("17.2", "PJSIP/8001-00000002", THERE)
+    assert consulted(floor(seat, *legs), seat) == who
+
+
+def test_in_a_talk_of_a_seat_the_citizen_comes_before_a_colleague() -> None:
+    colleague = leg("16.9", "PJSIP/8003-00000009", HERE)
+    found = talk_of_seat(floor(colleague, SEAT, CITIZEN), "8001", FIRST_SEAT)
+    assert isinstance(found, Talk)
+    assert (found.citizen, found.parties) == (CITIZEN, 3)
+    between = talk_of_seat(floor(colleague, SEAT), "8001", FIRST_SEAT)
+    assert isinstance(between, Talk)
+    assert between.citizen == colleague
+
+
+def test_of_two_seats_the_one_that_came_last_has_the_talk() -> None:
+    later = leg("17.10", "PJSIP/8003-00000009", HERE)
+    found = talk_of_call(floor(CITIZEN, later, SEAT), CITIZEN.uniqueid, FIRST_SEAT)
+    assert isinstance(found, Talk)
+    assert found.seat == later
+
+
+def test_of_two_calls_outside_the_newer_one_is_meant() -> None:
+    def call(serial: int) -> tuple[Channel, Channel]:
+        own = f"18.{serial}"
+        return (
+            leg(own, f"PJSIP/8001-{serial}", f"b{serial}", linkedid=own),
+            leg(f"18.{serial + 1}", f"PJSIP/trunk-{serial}", f"b{serial}", linkedid=own),
+        )
+
+    newer, older = call(11), call(2)
+    for order in ((*newer, *older), (*older, *newer)):
+        assert may_link(floor(*order), "8001") == newer[0]
+
+
+def test_a_caller_whose_leg_is_not_known_may_be_rung_for_all_the_same() -> None:
+    caller = waits("17.0", 1)
+    rings = leg("17.1", "PJSIP/8001-00000001", state=ChannelState.RINGING)
+    assert rung_for(floor(rings), caller)
+    assert rung_for(floor(CITIZEN, rings), caller)
+    assert not rung_for(floor(CITIZEN), caller)
+    assert not rung_for(floor(replace(rings, linkedid=Linkedid("18.0"))), caller)

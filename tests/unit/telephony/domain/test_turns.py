@@ -11,9 +11,11 @@ from callcenter.telephony.domain.floor import (
     DeviceState,
     Floor,
     Member,
+    WaitingCaller,
     apply,
     snapshot,
 )
+from callcenter.telephony.domain.ids import Uniqueid
 from callcenter.telephony.domain.turns import MOST, queues_of, whose_turn
 from tests.unit.telephony.domain.test_announcements import leg, waits
 
@@ -84,3 +86,18 @@ def test_never_more_than_so_many() -> None:
     seats = [member(str(8000 + index)) for index in range(MOST + 9)]
     names = tuple(str(8000 + index) for index in range(MOST + 9))
     assert len(turns(house(*seats, free=names, callers=MOST + 9))) == MOST
+
+
+def test_each_queue_has_its_own_turn() -> None:
+    floor = snapshot(
+        [
+            *(leg(name) for name in ("1.1", "1.2")),
+            waits("1.1", 1),
+            WaitingCaller("english", Uniqueid("1.2"), "PJSIP/trunk-2", "", "", 0, 1),
+            member("8001"),
+            member("8002", "english"),
+            DeviceChanged("8001", DeviceState.IDLE),
+            DeviceChanged("8002", DeviceState.IDLE),
+        ]
+    )
+    assert turns(floor) == ["1.1", "1.2"]

@@ -72,3 +72,8 @@ def test_never_more_is_asked_for_than_was_sent_while_together(
     asked = sent_at_least(counts, 0)
     assert 0 <= asked.left <= true[0]
     assert 0 <= asked.right <= true[1]
+
+
+def test_as_many_packets_as_just_fit_are_long_ones() -> None:
+    start = count(0, 0, 0, 0)
+    assert sent_at_least([start, count(1000, 1000, 70, 71)], 0) == Sent(750, 460)
