@@ -465,3 +465,47 @@ def test_the_consult_of_an_attended_transfer_is_recognised() -> None:
 )
 def test_the_endpoint_of_a_leg_is_read_off_its_name(name: str, endpoint: str) -> None:
     assert leg(1, name).endpoint == endpoint
+
+
+# -- one fact each ------------------------------------------------------------------------------
+
+
+def a_leg(serial: int, bridge: str = "") -> Channel:
+    uniqueid = Uniqueid(f"1.{serial}")
+    name = f"PJSIP/800{serial}-0000000{serial}"
+    return Channel(uniqueid, name, Linkedid("1.0"), ChannelState.UP, "", "", "", "", bridge)
+
+
+def test_a_place_in_a_queue_that_is_taken_away_is_gone_and_others_stay() -> None:
+    kept = Member("english", "PJSIP/8001", "", 0, False, "", dynamic=True)
+    gone = Member("12345", "PJSIP/8001", "", 0, False, "", dynamic=True)
+    floor = snapshot([kept, gone, a_leg(1)])
+    after = apply(floor, MemberRemoved("12345", "PJSIP/8001"))
+    assert after == replace(floor, members={("english", "PJSIP/8001"): kept})
+    assert touched(floor, after) == {"8001"}
+    assert touched(after, floor) == {"8001"}
+    assert touched(floor, floor) == set()
+
+
+def test_a_leg_that_left_its_bridge_for_another_one_is_in_that() -> None:
+    floor = snapshot([a_leg(1, "b1"), a_leg(2, "b1")])
+    moved = apply(floor, BridgeEntered(a_leg(1), "b2"))
+    assert moved.channels[Uniqueid("1.1")].bridge == "b2"
+    late = apply(moved, BridgeLeft(a_leg(1), "b1"))
+    assert late.channels[Uniqueid("1.1")].bridge == "b2"
+    left = apply(late, BridgeLeft(a_leg(1), "b2"))
+    assert left.channels[Uniqueid("1.1")].bridge == ""
+
+
+@pytest.mark.parametrize(
+    ("position", "line"), [(0, "cab"), (1, "cab"), (2, "acb"), (3, "abc"), (9, "abc")]
+)
+def test_who_joins_stands_where_the_pbx_puts_him(position: int, line: str) -> None:
+    def caller(name: str, place: int) -> WaitingCaller:
+        return WaitingCaller("12345", Uniqueid(name), "PJSIP/trunk-1", "", "", 0, place)
+
+    floor = snapshot([caller("a", 1), caller("b", 2)])
+    after = apply(floor, CallerJoined(caller("c", position)))
+    assert "".join(one.uniqueid for one in after.waiting["12345"]) == line
+    assert [one.position for one in after.waiting["12345"]] == [1, 2, 3]
+    assert apply(after, CallerJoined(caller("c", 1))) == after

@@ -201,3 +201,22 @@ def test_what_there_is_no_room_for_is_told_at_once() -> None:
         book.apply(row, row.position)
     (cut,) = book.take().voice_messages
     assert (cut.id, cut.no_room) == (message.id, NoRoom.CUT)
+
+
+@pytest.mark.parametrize(
+    ("score", "kept"),
+    [(1, 1), (5, 5), (0, None), (6, None), ("3", None), (True, None), (None, None)],
+)
+def test_a_score_is_one_to_five(score: object, kept: int | None) -> None:
+    ratings = story(("RATING", {"score": score, "seat": "8001"})).ratings
+    assert [(one.score, one.seat, one.at) for one in ratings] == (
+        [] if kept is None else [(kept, "8001", at(1))]
+    )
+
+
+def test_every_score_of_a_call_has_its_number() -> None:
+    changes = story(*(("RATING", {"score": score, "seat": "8001"}) for score in (4, 2)))
+    assert [(one.id, one.score) for one in changes.ratings] == [
+        (f"pbx1:{CITIZEN}/s1", 4),
+        (f"pbx1:{CITIZEN}/s2", 2),
+    ]

@@ -29,7 +29,9 @@ from callcenter.workforce.domain.opening import (
     open_moments,
     overlap,
     overlay,
+    spans_in,
     spans_of,
+    words_of,
 )
 from callcenter.workforce.domain.workdays import DayKind, NamedDay, OfficialDays, Workdays
 
@@ -319,3 +321,23 @@ def test_touching_is_not_sharing() -> None:
     assert overlap([Span(60, 120), Span(0, 60)]) is None
     assert overlap([Span(60, 120), Span(0, 61)]) == (Span(0, 61), Span(60, 120))
     assert overlap([]) is None
+
+
+def test_what_follows_a_span_over_midnight_is_open_too() -> None:
+    days = {
+        FIRST: (Span(1380, DAY_MINUTES),),
+        FIRST + timedelta(days=1): (Span(0, 60), Span(120, 180)),
+    }
+    found = list(open_moments(FIRST, FIRST + timedelta(days=1), ALWAYS, days, CITY))
+    start = midnight(FIRST)
+    assert found == [
+        (start + timedelta(hours=23), start + timedelta(hours=25)),
+        (start + timedelta(hours=26), start + timedelta(hours=27)),
+    ]
+
+
+@given(st.lists(hour_spans(), max_size=4))
+def test_spans_as_words_are_the_same_spans_in_order(spans: list[Span]) -> None:
+    words = words_of(spans)
+    assert spans_in(words) == tuple(sorted(spans))
+    assert words.split() == [f"{span.opens}-{span.closes}" for span in sorted(spans)]

@@ -74,6 +74,7 @@ def test_sums_are_of_what_lies_within_the_day() -> None:
         )
     }
     assert sums(intervals, at(-60), at(-5), at(50)) == {}
+    assert sums(intervals[:1], at(0), at(60), at(50))[7].by_reason == {}
 
 
 def talk(

@@ -236,10 +236,17 @@ def test_gaps_of_spans_that_touch_are_one_and_others_stay_apart() -> None:
     def at(hours: int) -> datetime:
         return entry(1, EARLY, 0).starts + timedelta(hours=hours)
 
-    spans = [(at(0), at(1)), (at(5), at(6)), (at(6), at(8)), (at(8), at(9)), (at(10), at(11))]
+    spans = [
+        (at(-9), at(-8)),
+        (at(0), at(1)),
+        (at(5), at(6)),
+        (at(6), at(8)),
+        (at(8), at(9)),
+        (at(10), at(11)),
+    ]
     gaps = cover_conflicts([], {}, spans, RULES)
     facts = {"people": 0, "needed": 1}
     assert gaps == [
         RotaConflict(Code.NOT_COVERED, starts, ends, facts=facts)
-        for starts, ends in ((at(0), at(1)), (at(5), at(9)), (at(10), at(11)))
+        for starts, ends in ((at(-9), at(-8)), (at(0), at(1)), (at(5), at(9)), (at(10), at(11)))
     ]

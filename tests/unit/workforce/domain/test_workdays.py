@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callcenter.workforce.domain.workdays import (
+    DayFacts,
     DayKind,
     DaySource,
     NamedDay,
@@ -134,3 +135,18 @@ def test_a_warning_says_what_to_enter_and_where() -> None:
         assert f"of {one.year} are not known" in one.message
         assert f"PUT /api/holidays/years/{one.year}" in one.message
     assert len(nothing.warnings(date(2026, 11, 1))) == 2
+
+
+def test_every_fact_of_a_day_by_where_it_is_known_from() -> None:
+    new_year, fair = date(2026, 1, 1), date(2026, 3, 3)
+    lists = OfficialDays(2026, 2026, {new_year: NamedDay(DayKind.HOLIDAY, "元旦")})
+    known = Workdays(lists, {fair: NamedDay(DayKind.HOLIDAY, "庙会")}, frozenset({2027}))
+    monday = date(2027, 1, 4)
+    for day, kind, name, source in (
+        (new_year, DayKind.HOLIDAY, "元旦", DaySource.OFFICIAL),
+        (date(2026, 1, 2), DayKind.WORKDAY, "", DaySource.OFFICIAL),
+        (fair, DayKind.HOLIDAY, "庙会", DaySource.ADMIN),
+        (monday, DayKind.WORKDAY, "", DaySource.ADMIN),
+        (date(2028, 1, 1), DayKind.WEEKEND, "", DaySource.ASSUMED),
+    ):
+        assert known.facts(day) == DayFacts(day, kind, name, source)
