@@ -195,7 +195,7 @@ def test_signals_are_never_taken_back_and_the_next_one_is_known() -> None:
         assert seen < set(keys)
         assert [s.since for s in now] == sorted(s.since for s in now)
         moment, seen, many = coming, set(keys), many + 1
-    assert many > 5
+    assert many >= 5
     assert {f"handling/1/{rung.kind}/{rung.level}" for rung in LADDER} < seen
 
 
