@@ -86,9 +86,11 @@ class PrivateRoot:
         ]
 
 
-def root_path(cache: Path, packages: Sequence[str], architecture: Architecture) -> Path:
+def root_path(
+    cache: Path, packages: Sequence[str], architecture: Architecture, suite: str = SUITE
+) -> Path:
     """Where the root of `packages` is; another list of packages is another root."""
-    words = "\n".join((str(LAYOUT), SUITE, architecture.name, *sorted(packages)))
+    words = "\n".join((str(LAYOUT), suite, architecture.name, *sorted(packages)))
     key = hashlib.sha256(words.encode()).hexdigest()[:12]
     return cache / f"root-{architecture.name}-{key}"
 
@@ -115,25 +117,29 @@ def host_architecture() -> Architecture:
     return ARCHITECTURES[name]
 
 
-def find_private_root(cache: Path, packages: Sequence[str]) -> PrivateRoot | None:
+def find_private_root(
+    cache: Path, packages: Sequence[str], suite: str = SUITE
+) -> PrivateRoot | None:
     """The root of `packages` if it has been made."""
     architecture = host_architecture()
-    path = root_path(cache, packages, architecture)
+    path = root_path(cache, packages, architecture, suite)
     return PrivateRoot(path, architecture) if path.is_dir() else None
 
 
-def ensure_private_root(cache: Path, packages: Sequence[str], say: Say) -> PrivateRoot:
+def ensure_private_root(
+    cache: Path, packages: Sequence[str], say: Say, suite: str = SUITE
+) -> PrivateRoot:
     """The root of `packages`, made if it is not there; two callers at once make it once.
 
     `SetupError` says what is missing: apt, Debian's keys, the network, the package, disk.
     """
-    found = find_private_root(cache, packages)
+    found = find_private_root(cache, packages, suite)
     if found is not None:
         return found
     architecture = host_architecture()
     with _alone(cache, say):
-        found = find_private_root(cache, packages)
-        return found or _build(cache, packages, architecture, say)
+        found = find_private_root(cache, packages, suite)
+        return found or _build(cache, packages, architecture, say, suite)
 
 
 @contextmanager
@@ -157,25 +163,25 @@ def _alone(cache: Path, say: Say) -> Iterator[None]:
 
 
 def _build(
-    cache: Path, packages: Sequence[str], architecture: Architecture, say: Say
+    cache: Path, packages: Sequence[str], architecture: Architecture, say: Say, suite: str
 ) -> PrivateRoot:
     _check_host(cache)
-    target = root_path(cache, packages, architecture)
+    target = root_path(cache, packages, architecture, suite)
     for left in cache.glob(".root-*"):
         # We hold the lock: whoever made these is gone.
         shutil.rmtree(left, ignore_errors=True)
     work = cache / f".{target.name}.{os.getpid()}"
     try:
         apt = _Apt(work / "apt", architecture)
-        say("private PBX: asking the host's apt for Debian's mirror")
+        say("private root: asking the host's apt for Debian's mirror")
         mirror = apt.mirror()
-        say(f"private PBX: list of packages in Debian {SUITE}")
-        apt.use(mirror)
+        say(f"private root: list of packages in Debian {suite}")
+        apt.use(mirror, suite)
         begun = time.monotonic()
         archives = apt.download(packages)
         size = sum(file.stat().st_size for file in archives) / 1e6
         say(
-            f"private PBX: {len(archives)} packages fetched and verified, {size:.0f} MB in"
+            f"private root: {len(archives)} packages fetched and verified, {size:.0f} MB in"
             f" {time.monotonic() - begun:.0f} s; unpacking"
         )
         _unpack(archives, work / "root")
@@ -224,6 +230,7 @@ class _Apt:
         self._folder = folder
         self._architecture = architecture
         self._private = False
+        self._suite = SUITE
         for name in ("lists/partial", "cache/archives/partial", "preferences.d"):
             (folder / name).mkdir(parents=True)
         (folder / "status").touch()
@@ -272,8 +279,9 @@ class _Apt:
             )
         return host
 
-    def use(self, mirror: str) -> None:
+    def use(self, mirror: str, suite: str) -> None:
         """Fetch the list of the suite's packages from `mirror`."""
+        self._suite = suite
         keyring = next((file for file in KEYRINGS if file.exists()), None)
         if keyring is None:
             raise SetupError(
@@ -282,14 +290,14 @@ class _Apt:
                 code="no_keyring",
             )
         (self._folder / "sources.list").write_text(
-            f"deb [arch={self._architecture.name} signed-by={keyring}] {mirror} {SUITE} main\n",
+            f"deb [arch={self._architecture.name} signed-by={keyring}] {mirror} {suite} main\n",
             encoding="utf-8",
         )
         self._private = True
         done = _call(["apt-get", *self._options(), "-q", "update"])
         if done.returncode:
             raise SetupError(
-                f"Debian {SUITE}'s list of packages cannot be fetched ({_last_line(done)}); check"
+                f"Debian {suite}'s list of packages cannot be fetched ({_last_line(done)}); check"
                 f" the network and start again. (The mirror's answers were waited for"
                 f" {MIRROR_SECONDS} s each, {MIRROR_RETRIES + 1} times.)",
                 code="no_network",
@@ -302,7 +310,7 @@ class _Apt:
         )
         if done.returncode:
             raise SetupError(
-                f"Debian {SUITE}'s packages cannot be fetched ({_last_line(done)}); check the"
+                f"Debian {self._suite}'s packages cannot be fetched ({_last_line(done)}); check the"
                 " network and start again, or install Asterisk 20 or newer on the host.",
                 code="no_packages",
             )

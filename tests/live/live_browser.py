@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
 
+from tests.live.live_chromium import Chromium
 from tests.live.live_system import System
 
 FLAGS = (
@@ -43,8 +45,8 @@ class Watched:
     def __init__(self, page: Page, host: str, axe: str) -> None:
         self.page = page
         self.problems: list[str] = []
-        self.expected: set[str] = set()
-        """Parts of console lines that a test provokes."""
+        self.expected = {"/api/me"}
+        """Parts of console lines that a test provokes. Whoever is not logged in yet is told so."""
         self._host = host
         self._axe = axe
         page.on("console", self._console)
@@ -88,7 +90,7 @@ class Watched:
 
 
 @asynccontextmanager
-async def chromium(program: str, system: System) -> AsyncIterator[Browser]:
+async def chromium(program: Chromium, system: System) -> AsyncIterator[Browser]:
     """A running browser that trusts the certificate of `system`, and no other that is not known.
 
     That the authority's word holds is tested by TLS itself (test_secure_door).
@@ -102,7 +104,10 @@ async def chromium(program: str, system: System) -> AsyncIterator[Browser]:
     flags = [*FLAGS, f"--ignore-certificate-errors-spki-list={known}"]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=program, args=flags, chromium_sandbox=False
+            executable_path=program.program,
+            args=flags,
+            env={**os.environ, **program.environment},
+            chromium_sandbox=False,
         )
         try:
             yield browser

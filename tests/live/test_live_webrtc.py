@@ -1,7 +1,7 @@
 """Browser phones: SIP over a WebSocket into a real PBX, and an endpoint that follows the phone.
 
-What a browser does besides, sound over ICE and DTLS, needs a browser: `benchmarks/browser_phone.py`
-has a real one talk through the queue.
+What a browser does besides, sound over ICE and DTLS, needs a browser: `test_live_console.py`
+has one talk through the queue.
 """
 
 from __future__ import annotations
