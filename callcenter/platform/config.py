@@ -65,20 +65,6 @@ class PrivateRootUse(StrEnum):
 
 
 SIP_PORT = 5060
-_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?", re.ASCII)
-
-
-def split_host(text: str) -> tuple[str, int]:
-    """Host (an IPv6 one in brackets) and port of ``host[:port]``; 0 for none.
-
-    `ValueError` for anything else.
-    """
-    if not text:
-        return "", 0
-    found = _HOST_PORT.fullmatch(text)
-    if found is None or int(found[2] or 1) not in range(1, 65536):
-        raise ValueError(f"trunk_host: {text!r} is no host[:port]; an IPv6 one is [address]:port")
-    return found[1], int(found[2] or 0)
 
 
 def default_home() -> Path:
@@ -732,7 +718,7 @@ class Settings(BaseSettings):
             )
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key belong together: set both or neither")
-        host, port = split_host(self.trunk_host)
+        host, port = setting_checks.split_host(self.trunk_host)
         if self.trunk_port and port not in (0, self.trunk_port):
             raise ValueError("trunk_port and the port in trunk_host differ: set one of them")
         if self.trunk_port and not host:
@@ -750,14 +736,14 @@ class Settings(BaseSettings):
     @cached_property
     def trunk_peer(self) -> str:
         """The carrier as a SIP URI names it: its host, and its port unless that is 5060."""
-        host, port = split_host(self.trunk_host)
+        host, port = setting_checks.split_host(self.trunk_host)
         port = self.trunk_port or port
         return host if port in (0, SIP_PORT) else f"{host}:{port}"
 
     @cached_property
     def trunk_name(self) -> str:
         """The carrier's host alone, without a port and brackets."""
-        return split_host(self.trunk_host)[0].strip("[]")
+        return setting_checks.split_host(self.trunk_host)[0].strip("[]")
 
     # -- derived places ---------------------------------------------------------------------
     @cached_property

@@ -58,19 +58,27 @@ def host(value: str) -> str:
 
 def host_and_port(value: str) -> str:
     """``host``, or ``host:port``, or ``[IPv6]:port``; may be empty."""
+    split_host(value)
+    return value
+
+
+def split_host(value: str) -> tuple[str, int]:
+    """Host (an IPv6 one in brackets, as a SIP URI has it) and port of ``host[:port]``; 0: none."""
     name, port = value, ""
     if value.startswith("["):
         name, end, port = value[1:].partition("]")
-        if not end or (port and not port.startswith(":")):
+        if not end or (port and not port.startswith(":")) or ":" not in name:
             raise ValueError(f"{value!r}: write it as [2001:db8::1]:5060")
         port = port.removeprefix(":")
     elif value.count(":") == 1:
         name, _, port = value.partition(":")
         if not port:
             raise ValueError(f"{value!r}: which port?")
+    elif ":" in value:
+        raise ValueError(f"{value!r}: an IPv6 address is written as [2001:db8::1]:5060")
     if value and not (_is_host(name) and (not port or _is_port(port))):
         raise ValueError(f"{value!r} is no host[:port]")
-    return value
+    return (f"[{name}]" if value.startswith("[") else name), int(port or 0)
 
 
 def url(value: str) -> str:

@@ -129,6 +129,8 @@ class Reconciler:
         self._config.forget()
         if self._facts is not None:
             self._facts.forget()
+        if self._sounds is not None:
+            self._sounds.forget_kept()
         self._wake.set()
 
     async def _attempt(self) -> float:
@@ -164,6 +166,12 @@ class Reconciler:
 
     async def _round(self) -> list[str]:
         """Match once; what went wrong, one sentence each."""
+        problems: list[str] = []
+        if self._sounds is not None:
+            try:
+                await self._sounds.match(self._link)
+            except PbxRefused as error:
+                problems.append(error.message)
         objects: dict[Extension, SeatObjects] = {}
         seats: list[WantedSeat] = []
         desired = await self._desired()
@@ -179,7 +187,6 @@ class Reconciler:
         lists = await read_lists(self._link)
         # After the lists: an agent's pause that was set in between must not be taken back.
         members = None if self._members is None else await self._members()
-        problems: list[str] = []
         if self._facts is not None:
             try:
                 await self._facts.match()

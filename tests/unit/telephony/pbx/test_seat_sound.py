@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from callcenter.platform.config import SeatSrtp
 from callcenter.telephony.domain.floor import Channel, ChannelEnded, ChannelState
 from callcenter.telephony.domain.ids import Extension, Linkedid, Uniqueid
 from callcenter.telephony.domain.registrations import Reachability, Registration, Transport
-from callcenter.telephony.pbx.seat_sound import KINDS, SeatSounds
+from callcenter.telephony.pbx.ami.actions import DbDel, DbPut, DbTree
+from callcenter.telephony.pbx.ami.outcomes import Done
+from callcenter.telephony.pbx.seat_sound import FAMILY, KINDS, SeatSounds
 
 SEAT = Extension("8001")
 
@@ -79,3 +83,77 @@ async def test_a_phone_that_refused_everything_is_asked_anew_when_it_comes_again
     assert sounds.refusing == {SEAT}
     await sounds.phones_came({SEAT: phone("Yealink")})
     assert sounds.refusing == frozenset()
+
+
+class Database:
+    """The PBX's own; stands for the link to it."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, str] = {}
+        self.writes = 0
+
+    async def send(self, action: Any) -> Done[Any]:
+        match action:
+            case DbTree(family):
+                assert family == FAMILY
+                return Done(dict(self.entries))
+            case DbPut(_, key, value):
+                self.entries[key] = value
+            case DbDel(_, key):
+                del self.entries[key]
+        self.writes += 1
+        return Done(None)
+
+
+async def test_what_was_refused_is_known_after_a_restart_of_ours() -> None:
+    pbx: Any = Database()
+    first = SeatSounds(SeatSrtp.OFFERED)
+    await first.phones_came({SEAT: phone("Yealink")})
+    await first.match(pbx)
+    assert pbx.writes == 0
+    first.on_event(ended("488"))
+    for _ in range(2):
+        await first.match(pbx)
+    assert pbx.writes == 1
+
+    # The list of phones comes before or after what was kept.
+    for early in (False, True):
+        second = SeatSounds(SeatSrtp.OFFERED)
+        told: list[int] = []
+        second.on_change(lambda told=told: told.append(1))  # type: ignore[misc]
+        if early:
+            await second.phones_came({SEAT: phone("Yealink")})
+        await second.match(pbx)
+        await second.phones_came({SEAT: phone("Yealink")})
+        assert second.kind(SEAT) is first.kind(SEAT) is not SeatSrtp.OFFERED
+        assert told
+        await second.phones_came({SEAT: phone("Grandstream")})
+        assert second.kind(SEAT) is SeatSrtp.OFFERED
+    await second.match(pbx)
+    assert pbx.entries == {}
+
+
+async def test_a_phone_that_refuses_everything_is_asked_anew_when_it_comes_and_not_when_we_do() -> (
+    None
+):
+    pbx: Any = Database()
+    first = SeatSounds(SeatSrtp.REQUIRED)
+    await first.phones_came({SEAT: phone("Yealink")})
+    first.on_event(ended("488"))
+    await first.match(pbx)
+    second = SeatSounds(SeatSrtp.REQUIRED)
+    await second.match(pbx)
+    await second.phones_came({SEAT: phone("Yealink")})
+    assert second.refusing == {SEAT}
+    await second.phones_came({SEAT: phone("Yealink")})
+    assert second.refusing == set()
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", '["off", null, 1]', '["offered", null, 0]', "7"])
+async def test_what_was_learned_otherwise_or_cannot_be_read_is_forgotten(text: str) -> None:
+    pbx: Any = Database()
+    pbx.entries[str(SEAT)] = text
+    sounds = SeatSounds(SeatSrtp.OFFERED)
+    await sounds.match(pbx)
+    assert sounds.kind(SEAT) is SeatSrtp.OFFERED
+    assert pbx.entries == {}
