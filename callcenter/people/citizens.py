@@ -10,13 +10,13 @@ What was shown whole is noted in the audit trail (`Citizens.was_shown`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Protocol, Self
 
 from fastapi import Depends
 from pydantic import BaseModel, Field, model_validator
 
-from callcenter.people.access.rights import Who, present_actor
+from callcenter.people.access.rights import Actor, Who, present_actor
 from callcenter.people.access.shown import told_of
 from callcenter.people.domain.masking import (
     hide_field,
@@ -63,9 +63,15 @@ def shown_data(data: Mapping[str, Any], *, confidential: bool) -> dict[str, Any]
 
 
 def _shown(name: str, value: str, confidential: bool) -> str:
+    change = _change(confidential)
+    return value if change is None else change(name, value)
+
+
+def _change(confidential: bool) -> Callable[[str, str], str] | None:
+    """What is done to each text of a field for the one who asks; None: nothing."""
     if confidential and not may(Permission.CASE_CONFIDENTIAL):
-        return hide_field(name, value)
-    return value if may(Permission.NUMBER_SEE) else mask_field(name, value)
+        return hide_field
+    return None if may(Permission.NUMBER_SEE) else mask_field
 
 
 class AboutCitizen(BaseModel):
@@ -78,27 +84,30 @@ class AboutCitizen(BaseModel):
 
     @model_validator(mode="after")
     def _as_allowed(self) -> Self:
-        _hide(self, self.confidential)
+        if (change := _change(self.confidential)) is not None:
+            _hide(self, change)
         return self
 
 
-def _hide(form: BaseModel, confidential: bool) -> None:
-    """Have all texts of `form`, and of the forms in it, hold what the one who asks may see."""
+def _hide(form: BaseModel, change: Callable[[str, str], str]) -> None:
+    """Have `change` made to all texts of `form`, and of the forms in it."""
     for name in type(form).model_fields:
         value = getattr(form, name)
         # A word of ours (an enumeration) is no text of anybody's.
         if type(value) is str:
-            setattr(form, name, _shown(name, value, confidential))
+            changed = change(name, value)
+            if changed != value:
+                setattr(form, name, changed)
             continue
         for part in value if isinstance(value, list) else (value,):
             if isinstance(part, BaseModel) and not isinstance(part, AboutCitizen):
-                _hide(part, confidential)
+                _hide(part, change)
 
 
 class Citizens:
     """An endpoint's help with citizens; made for each request."""
 
-    def __init__(self, cases: Given[ConfidentialCalls], trail: Given[Trail], who: Who) -> None:
+    def __init__(self, cases: ConfidentialCalls, trail: Trail, who: Actor) -> None:
         self._cases = cases
         self._trail = trail
         self._who = who
@@ -149,5 +158,9 @@ def citizen_hidden(what: str) -> Forbidden:
     )
 
 
-CitizensOf = Annotated[Citizens, Depends(Citizens)]
+async def _citizens(cases: Given[ConfidentialCalls], trail: Given[Trail], who: Who) -> Citizens:
+    return Citizens(cases, trail, who)
+
+
+CitizensOf = Annotated[Citizens, Depends(_citizens)]
 """An endpoint's parameter."""

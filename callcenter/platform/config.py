@@ -373,6 +373,11 @@ class Settings(BaseSettings):
         " same for one as for twenty. An answer is not kept waiting.",
     )
     journal_batch_rows: int = Field(4000, ge=1, le=100000, description="Rows per transaction.")
+    pbx_cdr: bool = Field(
+        False,
+        description="Whether the PBX keeps its own CDR file, for outside tools: 6 ms of CPU a call,"
+        " and nothing of ours reads it.",
+    )
     pbx_log_rotate_mib: int = Field(
         64,
         ge=1,
@@ -785,7 +790,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def cdr_file(self) -> Path:
-        """Asterisk's own CDR file; nothing of ours reads it."""
+        """Asterisk's own CDR file, with `pbx_cdr`; nothing of ours reads it."""
         return self.asterisk_dir / "log" / "cdr-csv" / "Master.csv"
 
     @cached_property

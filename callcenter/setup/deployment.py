@@ -157,6 +157,7 @@ def _sections(settings: Settings, secrets: Secrets) -> Iterable[tuple[str, dict[
     mapped = settings.external_address and settings.sip_bind not in ("0.0.0.0", "::")  # noqa: S104
     public = f"{settings.external_address},include_local_address"
     yield "ice", {settings.sip_bind: public} if mapped else {}
+    yield "cdr", {"enable": "yes" if settings.pbx_cdr else "no"}
     yield "ami", {"bindaddr": "127.0.0.1", "port": settings.ami_port}
     yield "ami-user", {"secret": secrets.ami_password}
     browsers: dict[str, object] = {"tlsenable": "no"}

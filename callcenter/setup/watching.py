@@ -32,7 +32,7 @@ def plan_of(settings: Settings) -> Plan:
     vital = [
         Vital(settings.journal_file, settings.journal_ahead_mib * _MIB, make=True),
         Vital(settings.queue_log_file, small, make=True),
-        Vital(settings.cdr_file, small, make=True),
+        *([Vital(settings.cdr_file, small, make=True)] if settings.pbx_cdr else ()),
         Vital(astdb, small),
         Vital(_wal(astdb), small),
     ]

@@ -177,19 +177,13 @@ async def edit(session: AsyncSession, case_id: int, version: int, values: dict[s
     return result.first() is not None
 
 
-async def newest_first(
-    session: AsyncSession,
-    wanted: CaseFilter,
-    *,
-    before: tuple[datetime, int] | None,
-    limit: int,
-) -> Sequence[Case]:
-    """Up to `limit` cases, newest first, older than the key `before`."""
-    return (await session.scalars(list_statement(wanted, before=before, limit=limit))).all()
+async def newest_first(session: AsyncSession, statement: Any) -> Sequence[Case]:
+    """The cases of a `list_statement`."""
+    return (await session.scalars(statement)).all()
 
 
 def list_statement(wanted: CaseFilter, *, before: tuple[datetime, int] | None, limit: int) -> Any:
-    """The statement of `newest_first`."""
+    """Up to `limit` cases, newest first, older than the key `before`; for `newest_first`."""
     statement = select(Case).order_by(Case.opened_at.desc(), Case.id.desc()).limit(limit)
     if wanted.number is not None:
         # A range and not LIKE: it is in the index whatever the database's collation. Numbers hold

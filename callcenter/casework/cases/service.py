@@ -168,10 +168,10 @@ class CaseService:
 
         The caller's number may be in any form.
         """
-        async with self._database.reading() as session:
-            return await repository.newest_first(
-                session, _normal(wanted), before=before, limit=limit
-            )
+        statement = repository.list_statement(_normal(wanted), before=before, limit=limit)
+        return await self._database.read_at_once(
+            lambda session: repository.newest_first(session, statement)
+        )
 
     async def get(self, number: str) -> CaseDetail:
         """One case with its call, audio and history; `NotFound` ``case_not_found``."""
@@ -196,7 +196,8 @@ class CaseService:
         one that a seat made, the case that it is about."""
         if not call_ids:
             return frozenset()
-        async with self._database.reading() as session:
+
+        async def hidden(session: AsyncSession) -> frozenset[str]:
             found = await repository.confidential_calls(session, call_ids)
             about = {
                 call.id: call.case_number
@@ -204,7 +205,9 @@ class CaseService:
                 if call.case_number
             }
             secret = await repository.confidential_numbers(session, about.values())
-        return frozenset(found | {call for call, case in about.items() if case in secret})
+            return frozenset(found | {call for call, case in about.items() if case in secret})
+
+        return await self._database.read_at_once(hidden)
 
     async def is_confidential(self, number: str) -> bool:
         """Whether the case hides its citizen; `NotFound` ``case_not_found``."""

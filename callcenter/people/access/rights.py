@@ -72,5 +72,10 @@ def requires(permission: Permission) -> Any:
 OPEN: Any = Depends(Open())
 """For ``dependencies=[…]`` of a route in `OPEN_PATHS`."""
 
-Who = Annotated[Actor, Depends(actor_of)]
+
+async def _who(request: HTTPConnection) -> Actor:
+    return actor_of(request)
+
+
+Who = Annotated[Actor, Depends(_who)]
 """An endpoint's parameter for who asks."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from enum import Enum
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 from zipfile import ZipFile
 
 from callcenter.people.domain.masking import MACHINE_FIELDS, map_citizen_fields, mask_field
-from callcenter.platform.domain.numbers_in_text import STAR, find_numbers, mask_numbers
+from callcenter.platform.domain.numbers_in_text import mask_numbers, whole_numbers
 
 Shown = frozenset[tuple[str, str]]
 """Whole numbers: what each belongs to (``case:20261124-00017``; '' if nothing says it), and its
@@ -76,7 +76,7 @@ def numbers_shown(body: bytes, form: Form, area: str) -> Shown:
     """The whole numbers in `body`; `area` is what things with a plain number for an id are called
     there (``callback``)."""
     if form is Form.EXCEL:
-        return frozenset(("", one) for cell in _cells(body) for one in _whole(cell))
+        return frozenset(("", one) for cell in _cells(body) for one in whole_numbers(cell))
     text = _text(body)
     if form is Form.JSON:
         return frozenset(_in_json(text, area))
@@ -85,7 +85,7 @@ def numbers_shown(body: bytes, form: Form, area: str) -> Shown:
         return frozenset(pair for one in data for pair in _in_json(one, area))
     if form is Form.CALENDAR:
         text = "\n".join(_FOLD.sub("", one) for one in _FREE.findall(text))
-    return frozenset(("", one) for line in text.split("\n") for one in _whole(line))
+    return frozenset(("", one) for line in text.split("\n") for one in whole_numbers(line))
 
 
 def _text(body: bytes) -> str:
@@ -145,27 +145,33 @@ def _masked_json(text: str) -> str:
     )
 
 
-def _in_json(text: str, area: str) -> Iterator[tuple[str, str]]:
+def _in_json(text: str, area: str) -> Collection[tuple[str, str]]:
     try:
         data = json.loads(text)
     except ValueError:
-        return ((("", one)) for one in _whole(text))
-    return _walk(data, "", area)
+        return [("", one) for one in whole_numbers(text)]
+    found: set[tuple[str, str]] = set()
+    _walk(data, "", area, found)
+    return found
 
 
-def _walk(data: Any, owner: str, area: str) -> Iterator[tuple[str, str]]:
+def _walk(data: Any, owner: str, area: str, found: set[tuple[str, str]]) -> None:
     if isinstance(data, dict):
         owner = _owner(data, area) or owner
         for key, value in data.items():
-            if key not in MACHINE_FIELDS:
-                of = f"call:{key}" if _CALL.fullmatch(key) else owner
-                yield from _walk(value, of, area)
+            if key in MACHINE_FIELDS:
+                continue
+            of = f"call:{key}" if ":" in key and _CALL.fullmatch(key) else owner
+            if isinstance(value, str):
+                if len(value) > 6:
+                    found.update((of, one) for one in whole_numbers(value))
+            elif isinstance(value, dict | list):
+                _walk(value, of, area, found)
     elif isinstance(data, list):
         for value in data:
-            yield from _walk(value, owner, area)
+            _walk(value, owner, area, found)
     elif isinstance(data, str) and len(data) > 6:
-        for one in _whole(data):
-            yield owner, one
+        found.update((owner, one) for one in whole_numbers(data))
 
 
 def _owner(data: dict[str, Any], area: str) -> str:
@@ -185,7 +191,3 @@ def _owner(data: dict[str, Any], area: str) -> str:
         elif name == "id" and isinstance(value, int) and area:
             return f"{area}:{value}"
     return ""
-
-
-def _whole(text: str) -> Iterator[str]:
-    return (one.digits for one in find_numbers(text) if STAR not in one.digits)

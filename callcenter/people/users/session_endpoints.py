@@ -23,7 +23,7 @@ open_router = APIRouter(prefix="/api", tags=["one's own account"], dependencies=
 SELF = [requires(Permission.SELF)]
 
 
-def _session(request: Request) -> Session | None:
+async def _session(request: Request) -> Session | None:
     found: Session | None = getattr(request.state, "session", None)
     return found
 

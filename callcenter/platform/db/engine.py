@@ -17,18 +17,19 @@ Who holds a connection never waits for another one:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from callcenter.platform.config import Settings
-from callcenter.platform.db.faults import tell_faults
+from callcenter.platform.db.faults import AT_ONCE, leaves_unusable, tell_faults
+from callcenter.platform.db.one_step import OneStepConnection
 from callcenter.platform.db.postgresql import READING, make_postgresql_engine
 from callcenter.platform.db.sqlite import is_file, make_sqlite_engine
 from callcenter.platform.db.unavailable import DatabaseUnavailable
@@ -96,6 +97,8 @@ def make_engine(
         "pool_size": connections,
         "max_overflow": 0,
         "pool_timeout": wait_seconds,
+        # The one that was used last: its statements are prepared, and its thread is awake.
+        "pool_use_lifo": True,
     }
     if parsed.drivername == POSTGRESQL:
         engine = make_postgresql_engine(parsed, lock_ms=lock_ms, patience_ms=patience_ms, **pool)
@@ -104,6 +107,49 @@ def make_engine(
         engine = make_sqlite_engine(parsed, lock_ms=lock_ms, exists=exists, **pool)
     tell_faults(engine.sync_engine, parsed)
     return engine
+
+
+async def _at_once(connection: AsyncConnection, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What `work` comes to, in one step, in the thread of `connection`."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    if not isinstance(driver, OneStepConnection):
+        raise AssertionError("only SQLite's driver has a thread")
+    await connection.execution_options(**{AT_ONCE: True})
+    try:
+        return await driver.at_once(work)
+    except BaseException as error:
+        if leaves_unusable(error):
+            await connection.invalidate()
+        raise
+
+
+async def _looked(connection: AsyncConnection, work: Callable[[Connection], T]) -> T:
+    try:
+        return await connection.run_sync(work)
+    finally:
+        await connection.rollback()
+
+
+async def _read(connection: AsyncConnection, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    session = AsyncSession(connection, expire_on_commit=False)
+    try:
+        return await work(session)
+    finally:
+        await session.close()
+
+
+async def _written(connection: AsyncConnection, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    session = AsyncSession(connection, expire_on_commit=False)
+    try:
+        await session.connection()
+        result = await work(session)
+        await session.commit()
+        return result
+    except BaseException:
+        await session.rollback()
+        raise
+    finally:
+        await session.close()
 
 
 class Database:
@@ -131,6 +177,8 @@ class Database:
             exists=exists,
         )
         postgresql = self.engine.dialect.name == "postgresql"
+        self._has_threads = not postgresql
+        """Each connection has one, in which a whole unit of work can run."""
         self._read_engine = self.engine.execution_options(**READING) if postgresql else self.engine
         self._writers = async_sessionmaker(self.engine, expire_on_commit=False)
         self._readers = async_sessionmaker(self._read_engine, expire_on_commit=False)
@@ -190,7 +238,36 @@ class Database:
     async def _read(self, work: Callable[[Connection], T]) -> T:
         """A process that lives by such reads may carry them out in its own way (`agi.database`)."""
         async with self._read_engine.connect() as connection:
-            return await connection.run_sync(work)
+            if not self._has_threads:
+                return await connection.run_sync(work)
+            return await _at_once(connection, lambda: _looked(connection, work))
+
+    async def read_at_once(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """What `work` reads from one consistent state, in as few steps as the driver allows.
+
+        On SQLite it runs in the connection's thread: it awaits nothing but its session, and what it
+        touches besides is touched by nobody else meanwhile.
+        """
+        if not self._has_threads:
+            async with self.reading() as session:
+                return await work(session)
+        with self._unit():
+            async with self._read_engine.connect() as connection:
+                return await _at_once(connection, lambda: _read(connection, work))
+
+    async def write_at_once(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """`writing` around `work`, in as few steps as the driver allows; see `read_at_once`."""
+        if not self._has_threads:
+            async with self.writing() as session:
+                return await work(session)
+        with self._unit():
+            await self._take_turn()
+            try:
+                async with self.engine.connect() as connection:
+                    await connection.execution_options(writing=True)
+                    return await _at_once(connection, lambda: _written(connection, work))
+            finally:
+                self._writers_turn.release()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:

@@ -16,6 +16,15 @@ from callcenter.platform.db import postgresql, sqlite
 from callcenter.platform.db.url import POSTGRESQL, place_of
 from callcenter.platform.errors import CallcenterError
 
+AT_ONCE = "at_once"
+"""The execution option of a connection whose unit of work runs in its thread, where nothing can be
+closed: whoever began it closes what is unusable (`leaves_unusable`)."""
+
+
+def leaves_unusable(error: BaseException) -> bool:
+    """Whether the connection that met `error` must not be used again."""
+    return error.__cause__ is not None and sqlite.must_reopen(error.__cause__)
+
 
 def tell_faults(engine: Engine, url: URL) -> None:
     """Have `engine` raise our errors in place of the driver's."""
@@ -34,7 +43,9 @@ def tell_faults(engine: Engine, url: URL) -> None:
         found: CallcenterError | None = fault_of(error, place)
         if found is not None and found is not error:
             found.__cause__ = error
-            if sqlite.must_reopen(error):
+            connection = context.connection
+            at_once = connection is not None and connection.get_execution_options().get(AT_ONCE)
+            if sqlite.must_reopen(error) and not at_once:
                 context.is_disconnect = True
         return found
 

@@ -4,19 +4,32 @@ aiosqlite has a thread for each connection, and every call of it is a step there
 the cursor, the statement, its rows, closing the cursor. SQLAlchemy takes all of a statement's rows
 at once, so the four are one here. At 10 calls a second these steps were a good part of the
 service's CPU (docs/performance.md).
+
+A whole unit of work can be one step, too (`OneStepConnection.at_once`): the coroutine that it is
+runs in the connection's thread, where no statement has to wait for anything, so it comes to its end
+without ever being put off.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
+from contextvars import copy_context
+from typing import Any, TypeVar
 
 import aiosqlite
 
+T = TypeVar("T")
+
 _CHUNK = 64
 """aiosqlite's own; for iterating over its cursors, which nothing does here."""
+
+
+class _GivenUp(Exception):
+    """Nobody waits for it: no cancellation, which would cost the connection."""
 
 
 class OneStepConnection(aiosqlite.Connection):
@@ -27,6 +40,8 @@ class OneStepConnection(aiosqlite.Connection):
         self._thread.daemon = True
         self._left = False
         """A step was given up while the thread had it, so what it will do is not known."""
+        self._given_up = False
+        """Nobody waits any more for what runs `at_once`."""
 
     def cursor(self) -> OneStepCursor:  # type: ignore[override]
         """A cursor; costs no step."""
@@ -44,15 +59,55 @@ class OneStepConnection(aiosqlite.Connection):
             self._left = False
             await super().rollback()
 
+    async def at_once(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What `work` comes to, which uses this connection and waits for nothing else, in one step.
+
+        Whoever is cancelled meanwhile has it end with its next statement, and returns then: nobody
+        else gets a connection that is still used.
+        """
+        self._given_up = False
+        context = copy_context()
+        running = asyncio.ensure_future(self._execute(context.run, _to_its_end, work))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self._given_up = True
+            while not running.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({running})
+            if not running.cancelled():
+                running.exception()  # It is nobody's any more.
+            raise
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        """aiosqlite's way to its thread; who is there already goes on at once."""
+        if threading.current_thread() is not self._thread:
+            step: Any = super()._execute  # aiosqlite has not typed it
+            return await step(fn, *args, **named)
+        if self._given_up:
+            self._given_up = False  # The roll-back that follows must be.
+            raise _GivenUp
+        return fn(*args, **named)
+
     async def one_step(self, work: Callable[[sqlite3.Connection], Sequence[Any]]) -> Sequence[Any]:
         """What `work` makes of the connection in its thread."""
-        step: Any = self._execute  # aiosqlite has not typed it
         try:
-            result: Sequence[Any] = await step(work, self._conn)
+            result: Sequence[Any] = await self._execute(work, self._conn)
         except asyncio.CancelledError:
             self._left = True
             raise
         return result
+
+
+def _to_its_end(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    running = work()
+    try:
+        running.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    running.close()
+    raise RuntimeError("a unit of work at once waits for something else than its statements")
 
 
 class OneStepCursor:

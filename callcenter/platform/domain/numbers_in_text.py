@@ -20,6 +20,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 DIGITS_MIN = 7
@@ -104,6 +105,11 @@ _CERTAIN = re.compile(
 )
 _ABROAD = re.compile(r"[0-9*]{7,15}")
 _LONGEST = 19
+_SHORT = 128
+"""Characters: of texts up to so long it is remembered what was found in them. Screens ask for the
+same lists again and again, and most of their texts are numbers, names and moments."""
+_REMEMBERED = 8192
+"""Of each kind: some lists' texts, 2 MiB at most."""
 _NEAR = 16
 """Characters that are looked at before and behind, for what says that it is an amount."""
 
@@ -158,18 +164,23 @@ def find_digits(text: str) -> Iterator[NumberFound]:
 
 def has_number(text: str) -> bool:
     """Whether a number in `text` can be read whole."""
-    return any(STAR not in one.digits for one in find_numbers(text))
+    return bool(whole_numbers(text))
+
+
+def whole_numbers(text: str) -> tuple[str, ...]:
+    """The digits of each number in `text` that can be read whole."""
+    return _whole_in_short(text) if len(text) <= _SHORT else _whole(text)
 
 
 def mask_numbers(text: str) -> str:
     """`text` with the middle of every number hidden: four digits at least, seven shown at most. Its
     length stays."""
-    return _masked(text, find_numbers(text))
+    return _masked_short(text) if len(text) <= _SHORT else _masked(text, find_numbers(text))
 
 
 def mask_digits(text: str) -> str:
     """As `mask_numbers`, of every run that `find_digits` finds."""
-    return _masked(text, find_digits(text))
+    return _masked_digits_short(text) if len(text) <= _SHORT else _masked(text, find_digits(text))
 
 
 def restore_numbers(before: str, text: str) -> str:
@@ -194,6 +205,25 @@ def shown_of(digits: int) -> tuple[int, int]:
     shown = min(max(digits - _HIDDEN_MIN, 0), _HEAD_MAX + _TAIL_MAX)
     tail = min((shown + 1) // 2, _TAIL_MAX)
     return shown - tail, tail
+
+
+def _whole(text: str) -> tuple[str, ...]:
+    return tuple(one.digits for one in find_numbers(text) if STAR not in one.digits)
+
+
+@lru_cache(_REMEMBERED)
+def _whole_in_short(text: str) -> tuple[str, ...]:
+    return _whole(text)
+
+
+@lru_cache(_REMEMBERED)
+def _masked_short(text: str) -> str:
+    return _masked(text, find_numbers(text))
+
+
+@lru_cache(_REMEMBERED)
+def _masked_digits_short(text: str) -> str:
+    return _masked(text, find_digits(text))
 
 
 def _masked(text: str, found: Iterator[NumberFound]) -> str:

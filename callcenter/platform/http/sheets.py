@@ -71,7 +71,7 @@ FormatWanted = Annotated[SheetFormat, Query(alias="format", description="csv or 
 """An endpoint's parameter, of every export."""
 
 
-def _limits(config: Config) -> SheetLimits:
+async def _limits(config: Config) -> SheetLimits:
     return SheetLimits(config.sheet_rows_max, config.sheet_unpacked_max_bytes)
 
 

@@ -312,12 +312,12 @@ class JournalReader:
         """Commit what `batch` changed, but for the steps `deferred`, which the outbox is given."""
         now = self._clock()
         offset = self._next_offset(batch, now)
-        async with self._database.writing() as session:
+
+        async def written(session: AsyncSession) -> bool:
             # A connection that is cut while it commits leaves open whether it did. What the attempt
             # that turns out done had to tell is told now.
             if again and _same_place(await repository.offset_of(session, self._node), offset):
-                self._offset = offset
-                return
+                return False
             self._attempt = _Told()
             if batch.changes:
                 await self._write(session, batch.changes, deferred)
@@ -325,7 +325,12 @@ class JournalReader:
                 session, [self._reject_row(chunk, one, now) for one in batch.rejects]
             )
             await repository.save_offset(session, self._node, offset)
+            return True
+
+        now_written = await self._database.write_at_once(written)
         self._offset = offset
+        if not now_written:
+            return
         for reject in batch.rejects:
             _log.warning("journal: %s at byte %d", reject.reason, reject.position)
 

@@ -34,7 +34,8 @@ DIALLING = frozenset(
 APPLICATIONS = frozenset(
     {
         "AGI", "Answer", "Bridge", "CELGenUserEvent", "ChanSpy", "ChannelRedirect", "Dial",
-        "Echo", "ExecIf", "Gosub", "Goto", "GotoIf", "Hangup", "MixMonitor", "MusicOnHold", "NoOp",
+        "Echo", "ExecIf", "Gosub", "Goto", "GotoIf", "Hangup", "MSet", "MixMonitor", "MusicOnHold",
+        "NoOp",
         "Originate", "Playback", "Progress", "Queue", "Read", "Record", "Return", "Set",
         "SoftHangup", "StopMixMonitor", "UserEvent", "Wait",
     }
@@ -48,6 +49,7 @@ FUNCTIONS = frozenset(
         "FILTER",
         "GROUP",
         "GROUP_COUNT",
+        "IF",
         "IMPORT",
         "QUEUE_GET_CHANNEL",
         "QUEUE_MEMBER",
@@ -351,6 +353,8 @@ def variables_set(plan: Dialplan) -> set[str]:
     for _context, _exten, _index, step in plan.steps():
         if step.app in ("Set", "Read"):
             names.update(re.findall(r"^_{0,2}(CC_\w+)", step.args))
+        if step.app == "MSet":
+            names.update(re.findall(r"(?:^|,)_{0,2}(CC_\w+)=", step.args))
         if step.app == "ExecIf":
             names.update(re.findall(r"Set\(_{0,2}(CC_\w+)=", step.args))
     return names

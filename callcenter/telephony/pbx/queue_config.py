@@ -86,8 +86,7 @@ def _dialplan(plan: PbxQueues) -> str:
             (
                 _behind_0(way),
                 [
-                    f"Set(CC_DEFAULT_QUEUE={plan.numbers[number]})",
-                    f"Set(CC_DID={number})",
+                    f"MSet(CC_DEFAULT_QUEUE={plan.numbers[number]},CC_DID={number})",
                     "Return()",
                 ],
             )
@@ -111,11 +110,9 @@ def _behind_0(way: str) -> str:
 
 def _plan(queue: QueuePlan, plan: PbxQueues) -> list[str]:
     return [
-        f"Set(CC_QUEUE_WAIT={queue.wait_limit_seconds})",
-        f"Set(CC_QUEUE_LANGUAGE={queue.language})",
-        f"Set(CC_QUEUE_OVERFLOW={plan.overflow.get(queue.code, '')})",
-        # At first the best people alone; queuerules.conf widens.
-        "Set(QUEUE_MAX_PENALTY=0)",
+        # At first the best people alone (QUEUE_MAX_PENALTY); queuerules.conf widens.
+        f"MSet(CC_QUEUE_WAIT={queue.wait_limit_seconds},CC_QUEUE_LANGUAGE={queue.language},"
+        f"CC_QUEUE_OVERFLOW={plan.overflow.get(queue.code, '')},QUEUE_MAX_PENALTY=0)",
         "Return()",
     ]
 

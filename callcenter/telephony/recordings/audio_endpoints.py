@@ -26,6 +26,7 @@ from callcenter.telephony.recordings.serving import (
     AUDIO_RESPONSES,
     Conditions,
     Wav,
+    conditions,
     describe_audio,
     serve_audio,
 )
@@ -34,7 +35,7 @@ MediaFiles = Given[MediaService]
 READ = [requires(Permission.RECORDING_READ)]
 LISTEN = [requires(Permission.RECORDING_LISTEN)]
 RETRY = [requires(Permission.RECORDING_RETRY)]
-Listening = Annotated[Conditions, Depends()]
+Listening = Annotated[Conditions, Depends(conditions)]
 MediaId = Annotated[
     str,
     Path(

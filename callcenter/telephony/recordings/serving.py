@@ -35,17 +35,29 @@ PIECE_BYTES = 64 * 1024
 class Conditions:
     """What a request says about the bytes that it wants."""
 
-    wanted: Annotated[
-        str | None,
-        Header(alias="Range", description="One range of bytes, such as `bytes=0-65535`."),
-    ] = None
-    if_range: Annotated[
-        str | None,
-        Header(alias="If-Range", description="The range counts only for the file of this ETag."),
-    ] = None
-    if_none_match: Annotated[
-        str | None, Header(alias="If-None-Match", description="ETags of files that you have.")
-    ] = None
+    wanted: str | None = None
+    if_range: str | None = None
+    if_none_match: str | None = None
+
+
+_Range = Annotated[
+    str | None,
+    Header(alias="Range", description="One range of bytes, such as `bytes=0-65535`."),
+]
+_IfRange = Annotated[
+    str | None,
+    Header(alias="If-Range", description="The range counts only for the file of this ETag."),
+]
+_IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", description="ETags of files that you have.")
+]
+
+
+async def conditions(
+    wanted: _Range = None, if_range: _IfRange = None, if_none_match: _IfNoneMatch = None
+) -> Conditions:
+    """The dependency that reads them."""
+    return Conditions(wanted, if_range, if_none_match)
 
 
 Wav = Annotated[

@@ -20,7 +20,7 @@ import logging
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -269,20 +269,28 @@ class MediaWorker:
     async def _write(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
         """Commit what became of files that waited, with their cases' histories, and tell of it;
         those whose file still waited."""
-        written: list[Verdict] = []
-        async with self._database.writing() as session:
-            for one in verdicts:
+        cleared = dict(self._cleared)
+
+        async def write(
+            session: AsyncSession,
+        ) -> tuple[list[Verdict], list[MediaNote], Sequence[Change]]:
+            written = [
+                one
+                for one in verdicts
                 if await repository.change(
                     session, one.file.id, one.values, was=MediaStatus.PENDING
-                ):
-                    written.append(one)
+                )
+            ]
             notes = [
                 MediaNote(one.file.call_id, one.file.id, one.status)
                 for one in written
                 if one.status is not None
             ]
             told = await self._note_media(session, notes) if notes else ()
-            cleared = await self._write_cleared(session)
+            await _write_cleared(session, cleared)
+            return written, notes, told
+
+        written, notes, told = await self._database.write_at_once(write)
         self._forget_cleared(cleared)
         kinds = {one.file.id: one.file.kind for one in written}
         for note in notes:
@@ -329,16 +337,9 @@ class MediaWorker:
     async def _tell_cleared(self) -> None:
         """Have the rows say what was cleared away; before waiting for more work."""
         if self._cleared:
-            async with self._database.writing() as session:
-                cleared = await self._write_cleared(session)
+            cleared = dict(self._cleared)
+            await self._database.write_at_once(lambda session: _write_cleared(session, cleared))
             self._forget_cleared(cleared)
-
-    async def _write_cleared(self, session: AsyncSession) -> dict[str, MediaStatus]:
-        cleared = dict(self._cleared)
-        for media_id, status in cleared.items():
-            # Not if retention has been here meanwhile: then there is more to be cleared away.
-            await repository.change(session, media_id, {"source_left": False}, was=status)
-        return cleared
 
     def _forget_cleared(self, told: dict[str, MediaStatus]) -> None:
         for media_id in told:
@@ -363,6 +364,12 @@ def _each(
         except Exception as error:
             found.append(error)
     return found
+
+
+async def _write_cleared(session: AsyncSession, cleared: Mapping[str, MediaStatus]) -> None:
+    for media_id, status in cleared.items():
+        # Not if retention has been here meanwhile: then there is more to be cleared away.
+        await repository.change(session, media_id, {"source_left": False}, was=status)
 
 
 def _give_way() -> None:

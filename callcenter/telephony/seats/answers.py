@@ -113,11 +113,11 @@ def _phone_out(phone: Registration) -> PhoneOut:
 Service = Given[SeatService]
 
 
-def _bulk(service: Service) -> SeatBulk:
+async def _bulk(service: Service) -> SeatBulk:
     return SeatBulk(service)
 
 
-def _present(
+async def _present(
     live: Given[LiveFloor], registrations: Given[Registrations], contests: Given[SeatContests]
 ) -> Present:
     return Present(live.floor, registrations.known, contests.contested)

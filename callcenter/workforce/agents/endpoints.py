@@ -41,7 +41,7 @@ INTERVALS_MAX = 5000
 """Of one answer: about a month of one agent's."""
 
 
-def _me(who: Who) -> int:
+async def _me(who: Who) -> int:
     if who.user_id is None:
         raise Forbidden(
             "a token is a machine's and sits at no seat: log in as a user", code="not_a_person"

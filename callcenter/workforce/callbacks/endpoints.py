@@ -35,7 +35,7 @@ OWN = requires(Permission.CALLBACK_OWN)
 READ = requires(Permission.CALLBACK_READ)
 
 
-def _agent(who: Who) -> Agent:
+async def _agent(who: Who) -> Agent:
     return Agent(who.name, who.user_id)
 
 

@@ -47,7 +47,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _target(
+async def _target(
     within_seconds: Annotated[
         float | None,
         Query(

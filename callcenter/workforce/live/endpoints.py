@@ -98,7 +98,7 @@ class SnapshotOut(BaseModel):
     )
 
 
-def _sight(who: Who) -> Sight:
+async def _sight(who: Who) -> Sight:
     return Sight(who.may(Permission.NUMBER_SEE), who.may(Permission.CASE_CONFIDENTIAL))
 
 

@@ -16,7 +16,7 @@ First = Annotated[BoundDay, Query(alias="from", description="The city's day.")]
 Last = Annotated[BoundDay, Query(alias="to", description="Included.")]
 
 
-def _person(who: Who) -> int:
+async def _person(who: Who) -> int:
     """The user who asks; `Forbidden` ``not_a_person`` for a machine's token."""
     if who.user_id is None:
         raise Forbidden(

@@ -7,6 +7,7 @@ decisions; `Desk` is what they share.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Protocol, TypeVar
 
@@ -62,7 +63,7 @@ Form = Callable[[RowT, Mapping[int, str]], OutT]
 class Desk:
     """Shows requests, one by one and page by page."""
 
-    def __init__(self, shifts: Given[ShiftService]) -> None:
+    def __init__(self, shifts: ShiftService) -> None:
         self._shifts = shifts
 
     async def one(self, form: Form[RowT, OutT], row: RowT) -> OutT:
@@ -83,17 +84,25 @@ class Desk:
 Before = Annotated[tuple[int] | None, Depends(cursor_of(ID))]
 
 
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where in a list somebody is, and how much of it they want."""
 
-    def __init__(self, config: Config, before: Before, limit: Limit = 50) -> None:
-        self.before_id = before and before[0]
-        self.limit = min(limit, config.page_size_max)
+    before_id: int | None
+    limit: int
+
+
+async def _desk(shifts: Given[ShiftService]) -> Desk:
+    return Desk(shifts)
+
+
+async def _place(config: Config, before: Before, limit: Limit = 50) -> Place:
+    return Place(before and before[0], min(limit, config.page_size_max))
 
 
 Requests = Given[RequestService]
-AtDesk = Annotated[Desk, Depends()]
-At = Annotated[Place, Depends()]
+AtDesk = Annotated[Desk, Depends(_desk)]
+At = Annotated[Place, Depends(_place)]
 State = Annotated[RequestState | None, Query(description="Only those that stand so.")]
 UserFilter = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Only this person.")]
 

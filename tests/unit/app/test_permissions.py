@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -103,6 +104,27 @@ def test_a_thing_is_on_the_shelf_once() -> None:
         shelf.put("another")
     with pytest.raises(NotWired, match="int"):
         shelf.take(int)
+
+
+def test_nothing_that_an_endpoint_depends_on_goes_by_way_of_a_thread() -> None:
+    """As FastAPI has everything that is not async do: a way there and back of each request."""
+
+    def calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
+        yield dependant.call
+        for inner in dependant.dependencies:
+            yield from calls(inner)
+
+    def waits(call: Any) -> bool:
+        own = call if inspect.isroutine(call) else getattr(call, "__call__", call)  # noqa: B004
+        return inspect.iscoroutinefunction(own) or inspect.isasyncgenfunction(own)
+
+    found = {
+        call
+        for endpoint in endpoints()
+        for call in calls(endpoint.route.dependant)
+        if inspect.isclass(call) or not waits(call)
+    }
+    assert found == set()
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from callcenter.platform.config import Settings
 from callcenter.platform.db.engine import Database, UnitInUnit
@@ -15,6 +17,7 @@ from callcenter.platform.db.migrate import upgrade_async
 from callcenter.platform.db.unavailable import DatabaseUnavailable
 
 ONE = text("SELECT 1")
+ASKING: ContextVar[str] = ContextVar("asking")
 
 
 @pytest.fixture
@@ -36,11 +39,18 @@ async def begin(database: Database, kind: str) -> None:
     if kind == "read":
         await database.read(lambda connection: connection.execute(ONE).scalar())
         return
+    if kind.endswith("at once"):
+        at_once = database.read_at_once if kind == "read at once" else database.write_at_once
+        await at_once(lambda session: session.execute(ONE))
+        return
     async with database.reading() if kind == "reading" else database.writing() as session:
         await session.execute(ONE)
 
 
-@pytest.mark.parametrize("inner", ["read", "reading", "writing"])
+KINDS = ["read", "reading", "writing", "read at once", "write at once"]
+
+
+@pytest.mark.parametrize("inner", KINDS)
 @pytest.mark.parametrize("outer", ["reading", "writing"])
 async def test_a_unit_inside_another_is_refused(narrow: Database, outer: str, inner: str) -> None:
     async with narrow.reading() if outer == "reading" else narrow.writing() as session:
@@ -76,6 +86,36 @@ async def test_a_failed_unit_leaves_nothing_behind(narrow: Database) -> None:
     await begin(narrow, "writing")
 
 
+async def test_what_is_written_at_once_is_there_whole_or_not_at_all(narrow: Database) -> None:
+    seen = text("SELECT count(*) FROM health_probe")
+    probe = text("INSERT INTO health_probe (name, at) VALUES (:name, '2026-11-24 00:00:00+00')")
+
+    async def write(session: AsyncSession) -> int:
+        await session.execute(probe, {"name": "a"})
+        await session.execute(probe, {"name": "b"})
+        return await session.scalar(seen) or 0
+
+    async def fail(session: AsyncSession) -> None:
+        await session.execute(probe, {"name": "c"})
+        raise ZeroDivisionError
+
+    assert await narrow.write_at_once(write) == 2
+    for _ in range(3):  # More often than there are connections.
+        with pytest.raises(ZeroDivisionError):
+            await narrow.write_at_once(fail)
+    assert await narrow.read_at_once(lambda session: session.scalar(seen)) == 2
+    assert await narrow.read(lambda connection: connection.execute(seen).scalar()) == 2
+
+
+async def test_who_asks_is_known_to_what_is_done_at_once(narrow: Database) -> None:
+    async def who(session: AsyncSession) -> str:
+        await session.execute(ONE)
+        return ASKING.get()
+
+    ASKING.set("li")
+    assert await narrow.read_at_once(who) == "li"
+
+
 async def _fails(database: Database) -> None:
     async with database.writing() as session:
         await session.execute(ONE)
@@ -88,7 +128,7 @@ async def _never_ends(database: Database) -> None:
         await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize("kind", ["read", "reading", "writing"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_who_finds_no_connection_is_told_so(narrow: Database, kind: str) -> None:
     async with narrow.engine.connect(), narrow.engine.connect():
         with pytest.raises(DatabaseUnavailable) as busy:

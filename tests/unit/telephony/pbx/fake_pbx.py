@@ -241,7 +241,7 @@ class Pbx:
         assert action["Module"] == "pbx_config"
         assert self.folder is not None
         text = (self.folder / DIALPLAN_FILE).read_text(encoding="utf-8")
-        self.numbers = set(re.findall(r"(?m)^exten => 0\w+,2,Set\(CC_DID=(\w+)\)", text))
+        self.numbers = set(re.findall(r"(?m)^exten => 0\w+,1,MSet\(.*CC_DID=(\w+)\)", text))
         return success()(action)
 
 

@@ -136,9 +136,9 @@ def test_every_number_and_key_and_transfer_leads_to_its_queue() -> None:
     # Each way of writing a number, behind a 0; a number of its own is no way of writing another.
     numbers = first("number-queue")
     for way in ("12345", "8612345", "008612345"):
-        assert numbers[f"0{way}"] == "CC_DEFAULT_QUEUE=12345"
+        assert numbers[f"0{way}"] == "CC_DEFAULT_QUEUE=12345,CC_DID=12345"
     for way in ("02112345", "862112345", "00862112345"):
-        assert numbers[f"0{way}"] == "CC_DEFAULT_QUEUE=english"
+        assert numbers[f"0{way}"] == "CC_DEFAULT_QUEUE=english,CC_DID=02112345"
     assert "_00[12]X12345" in contexts["number-queue"].extensions
     assert first("menu-key") == {"02": "CC_MENU_TO=english", "09": "CC_MENU_TO=voice_message"}
     assert first("transfer-queue") == {"12345": "CC_QUEUE=12345", "6001": "CC_QUEUE=english"}
@@ -148,13 +148,10 @@ def test_every_number_and_key_and_transfer_leads_to_its_queue() -> None:
         for exten, steps in contexts["queue-plan"].extensions.items()
     }
     assert plans["english"] == [
-        "CC_QUEUE_WAIT=90",
-        "CC_QUEUE_LANGUAGE=en",
-        "CC_QUEUE_OVERFLOW=12345",
-        "QUEUE_MAX_PENALTY=0",
+        "CC_QUEUE_WAIT=90,CC_QUEUE_LANGUAGE=en,CC_QUEUE_OVERFLOW=12345,QUEUE_MAX_PENALTY=0",
         "",
     ]
-    assert plans["12345"][2] == "CC_QUEUE_OVERFLOW="
+    assert ",CC_QUEUE_OVERFLOW=," in plans["12345"][0]
 
 
 def test_every_template_that_the_dialplan_uses_is_generated() -> None:
