@@ -1,0 +1,1 @@
+"""The settings by context; `platform.config.Settings` is all of them together."""
