@@ -91,8 +91,9 @@ _NO_REVIEW: Changed = {"reviewer": "", "review": Review.NONE, "tries": ()}
 
 
 def _raised(case: FoldedCase, command: Command, context: Context) -> Changed:
+    # What was raised is not given back: the level above has it because those below did not do it.
     given = _given_to(case, command, context)
-    return {**given, **_NO_REVIEW, "fixed": False, "redos": 0, "raised": case.raised + 1}
+    return {**given, **_NO_REVIEW, "fixed": True, "redos": 0, "raised": case.raised + 1}
 
 
 def _reopened(case: FoldedCase, command: Command, context: Context) -> Changed:

@@ -350,6 +350,8 @@ def test_redone_so_often_and_then_raised_a_level() -> None:
     case = story.case
     assert (case.state, case.main, case.raised, case.redos) == (S.DISPATCHED, "city", 1, 0)
     assert running(case) == {"citizen", "sign_for", "contact", "handling"}
+    assert (case.review, case.reviewer, case.tries, case.orders) == ("", "", (), ())
+    assert refused(story, Act.RETURN, user_of("city"), **RETURN) == ("units_are_fixed",)
 
 
 def test_parked_has_a_day_to_look_again_and_stands_still() -> None:
@@ -386,6 +388,8 @@ def test_recalled_withdrawn_reopened() -> None:
     story.do(Act.REOPEN, DISPATCHER, reason="复发")
     assert (story.case.state, running(story.case)) == (S.DISPATCHING, {"citizen", "dispatch"})
     assert (story.case.main, story.case.review, story.case.reviewer) == ("", "", "")
+    assert not story.case.fixed
+    assert (story.case.refusals, story.case.redos, story.case.signed) == (0, 0, False)
     assert [c.count for c in story.case.clocks if c.kind is ClockKind.CITIZEN] == [1, 2]
 
 
@@ -439,6 +443,32 @@ def test_a_correction_is_a_step_and_says_what_was() -> None:
     assert story.steps[-1].words == {"reason": "听错"}
     assert story.steps[-1].given == {"kind": "complaint"}
     assert story.steps[-1].roles == ("operator",)
+
+
+def extended_and_urged() -> Story:
+    story = Story().in_hand()
+    story.do(Act.ASK_EXTENSION, WATER, reason="备料", days=5)
+    story.do(Act.GRANT_EXTENSION, DISPATCHER, days=5, public_text="延期告知")
+    story.do(Act.URGE, DISPATCHER)
+    story.having(bounds=Bounds(extensions=2))
+    story.do(Act.ASK_EXTENSION, WATER, reason="备料", days=5)
+    return story
+
+
+def counts(case: FoldedCase) -> tuple[int, int, int]:
+    return case.extension_asked, case.extensions, case.urged
+
+
+def test_what_was_granted_to_one_unit_is_not_held_against_the_next() -> None:
+    story = extended_and_urged()
+    assert counts(story.case) == (5, 1, 1)
+    assert counts(story.do(Act.RECALL, DISPATCHER, reason="派错")) == (0, 0, 0)
+    assert counts(story.do(Act.DISPATCH, DISPATCHER, unit="roads")) == (0, 0, 0)
+    # What is handed down runs on by the same clock, and so with what was granted on it.
+    story = extended_and_urged()
+    assert counts(story.do(Act.HAND_DOWN, WATER, unit="water-north")) == (0, 1, 1)
+    story = extended_and_urged()
+    assert counts(story.do(Act.REPLY, WATER, **REPLY)) == (0, 1, 1)
 
 
 def test_bounds_are_the_offices_own() -> None:
