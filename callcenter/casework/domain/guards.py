@@ -147,7 +147,8 @@ def _assisting_done(case: FoldedCase, command: Command, context: Context) -> Ref
 def _took_no_part(case: FoldedCase, command: Command, context: Context) -> Refusal | None:
     by = command.by
     of_unit = any(
-        context.within(unit, by.unit) for unit in (case.main, *(unit for unit, _ in case.orders))
+        context.within(unit, by.unit) or context.within(by.unit, unit)
+        for unit in (case.main, *(unit for unit, _ in case.orders))
     )
     return _said(by.person not in case.took_in and not of_unit, Code.TOOK_PART)
 

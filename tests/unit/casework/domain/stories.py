@@ -106,3 +106,15 @@ class Story:
             Act.REVIEW, REVIEWER, reached=True, responded=True, resolved=resolved,
             satisfied="satisfied" if resolved else "dissatisfied",
         )  # fmt: skip
+
+
+def running(case: FoldedCase) -> set[str]:
+    return {str(clock.kind) for clock in case.clocks if clock.runs}
+
+
+def refused(story: Story, act: Act, by: By, **given: Any) -> tuple[str, ...]:
+    before = story.case
+    found = story.ask(act, by, **given)
+    assert isinstance(found, Refusal), (act, found)
+    assert story.case is before
+    return (str(found.code), *found.fields)
