@@ -300,6 +300,7 @@ class OpenCall:
     def take_back(self, leg: Leg, at: datetime) -> None:
         """What began when `leg` answered was no talk: as if it had refused."""
         ring, talk = leg.ring, leg.talk
+        leg.no_talk = True
         if ring is not None and ring.call is self and ring.how in (None, RingEnd.ANSWERED):
             ring.how, ring.ended_at = RingEnd.REFUSED, at
             self.touch(ring)

@@ -64,6 +64,8 @@ class Leg:
     ended: bool = False
     transferring: bool = False
     """It has sent its other side away; that it leaves now is its own doing."""
+    no_talk: bool = False
+    """It answered, and nothing came of it."""
     taking_over: bool = False
     """A supervisor's, who takes the caller over from a seat."""
     ordered: EndedBy | None = None

@@ -84,10 +84,14 @@ class UserEvents:
 
     def _no_talk(self, leg: Leg, row: JournalRow) -> None:
         """Said on the leg that has answered and left, before its end; of one that had left before
-        it could say anything, on the citizen's."""
+        it could say anything, on the citizen's; in between, on both."""
         if row.facts.get("said_by") == "citizen":
-            answered = (ring for ring in reversed(leg.call.rings) if ring.how is RingEnd.ANSWERED)
-            leg = next((ring.leg for ring in answered), leg)
+            answered = (
+                ring.leg
+                for ring in reversed(leg.call.rings)
+                if ring.how is RingEnd.ANSWERED or ring.leg.no_talk
+            )
+            leg = next(answered, leg)
         if leg.talk is not None:
             call = leg.talk.call
         elif leg.ring is not None:

@@ -361,6 +361,16 @@ def test_a_seat_that_was_gone_before_its_first_step_had_no_talk(name: str) -> No
     assert list(compare_queues(entries, changes.queue_visits, changes.talks, no_talks)) == []
 
 
+def test_what_leg_and_citizen_both_say_takes_back_one_talk() -> None:
+    lines = journal("unheard/met").splitlines(keepends=True)
+    (said,) = (n for n, line in enumerate(lines) if line.startswith(b'"NO_TALK"'))
+    (gone,) = (n for n, line in enumerate(lines) if b"8001-" in line and b'"HANGUP"' in line[:9])
+    legs_own = lines[gone].replace(b'"HANGUP"', b'"NO_TALK"', 1)
+    once = tell(ledger_of(b"".join(lines)))
+    assert tell(ledger_of(b"".join([*lines[:gone], legs_own, *lines[gone:]]))) == once
+    assert tell(ledger_of(b"".join([*lines[: said + 1], *lines[said:]]))) == once
+
+
 ANEW = "voices/attended_keys_anew"
 """Of another day than the others, which are of one run of the PBX."""
 ANEW_STORY = """
