@@ -462,3 +462,20 @@ def test_what_a_row_says_of_clocks_is_what_the_step_says() -> None:
     assert OrderState.REPLIED.done
     assert OrderState.RELEASED.done
     assert not OrderState.RETURNED.done
+
+
+def test_the_order_in_which_a_database_gives_keys_back_is_no_change() -> None:
+    steps = Story().dispatched("water", "roads").steps
+    turned = [
+        replace(
+            step,
+            **{
+                name: dict(reversed(getattr(step, name).items()))
+                for name in ("given", "before", "after", "words")
+            },
+        )
+        for step in steps
+    ]
+    assert [list(step.after) for step in turned] != [list(step.after) for step in steps]
+    assert fault(turned) is None
+    assert fold(turned) == fold(steps)
