@@ -14,9 +14,9 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 # Test modules run side by side in so many processes. A live story computes for a third of its time
-# and waits for the rest, so three keep two cores busy. Live modules come first, so that a long one is
+# and waits for the rest, so four keep two cores busy. Live modules come first, so that a long one is
 # not the last.
-PYTEST_WORKERS ?= 3
+PYTEST_WORKERS ?= 4
 export PYTHONUNBUFFERED := 1
 # Settings given on make's command line reach the programs too.
 $(foreach name,$(filter CALLCENTER_%,$(.VARIABLES)),$(eval export $(name)))

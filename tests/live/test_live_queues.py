@@ -24,6 +24,8 @@ pytestmark = [
 SETTINGS = {
     "agents_required": True,
     "wrap_up_seconds": 1,
+    # As the PBX has it by default: whoever waits is offered to no seat until its pause has come.
+    "queue_wrapup_seconds": 1,
     "announce_position_seconds": 0,
     "announce_voice_message_seconds": 0,
     # A queue that is taken away goes at the first round after its last caller.

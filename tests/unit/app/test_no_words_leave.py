@@ -91,12 +91,12 @@ ROWS: tuple[tuple[str, dict[str, Any]], ...] = (
             "partner_id": 1, "reason": "x", "state": "asked", "asked_at": NOON, "answer": "",
         },
     ),
-    ("special_day", {"day": DAY, "opens": None, "closes": None, "note": "x", "updated_at": NOON}),
+    ("special_day", {"day": DAY, "spans": "", "note": "x", "updated_at": NOON}),
     (
         "opening_period",
         {
-            "id": 1, "first_day": DAY, "last_day": DAY + timedelta(days=1), "opens": None,
-            "closes": None, "note": "x", **BY,
+            "id": 1, "first_day": DAY, "last_day": DAY + timedelta(days=1), "spans": "",
+            "note": "x", **BY,
         },
     ),
     ("calendar_year", {"year": 2026, "declared_by": "x", "declared_at": NOON}),
