@@ -205,3 +205,186 @@ def test_it_is_over_with_the_log_in_with_the_phone_and_when_nothing_alternates()
     assert story.keeps is not None
     story.come(*[B] * 7)
     assert story.keeps is None  # Nobody sits there, and nothing alternates any more.
+
+
+OTHER_SEAT = Extension("8002")
+
+
+@pytest.mark.parametrize(("step", "contest"), [(SPAN, True), (SPAN + 0.5, False)])
+def test_the_time_of_two_registrations_counts_to_its_last_moment(
+    step: float, contest: bool
+) -> None:
+    story = Story(step=step)
+    story.come(A, B, A)
+    assert (story.keeps is not None) is contest
+
+
+def test_a_contest_without_an_agent_is_over_a_span_after_the_last_exchange() -> None:
+    story = Story(step=SPAN)
+    story.come(A, B, A)
+    began = story.now
+    for _ in range(4):  # It began once, however long it goes on.
+        story.come(B, A)
+        found = story.contests.contested[SEAT]
+        assert (found.since, found.last) == (began, story.now)
+    story.come(A)
+    assert story.keeps is not None
+    story.contests.phones({SEAT: A}, story.now + 0.5)
+    assert story.keeps is None
+
+
+def test_what_an_agents_phone_keeps_is_last_contested_now() -> None:
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.come(B, A)
+    began = story.now
+    story.come(A, A)
+    found = story.contests.contested[SEAT]
+    assert (found.keeps[1], found.other[1]) == (A.address, B.address)
+    assert (found.since, found.last) == (began, story.now)
+    story.come(B)  # And while the other one has it, time runs.
+    last = story.contests.contested[SEAT].last
+    story.come(B, B, B, B, B, B)
+    assert (story.contests.contested[SEAT].last, story.now - last) == (last, SPAN)
+    story.come(B)
+    assert story.keeps is None
+
+
+def test_a_third_phone_that_alternates_makes_a_contest_of_its_own() -> None:
+    story = Story()
+    story.come(A, B, A)
+    story.come(C)
+    assert story.contests.contested[SEAT].other[1] == B.address
+    story.come(A)
+    assert (story.keeps, story.contests.contested[SEAT].other[1]) == (A.address, C.address)
+    assert story.contests.contested[SEAT].since == story.now
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "contest"), [(None, True), (300.5, True), (300.0, False), (299.5, False)]
+)
+def test_a_registration_that_was_over_was_displaced_by_nobody(
+    expires_at: float | None, contest: bool
+) -> None:
+    story = Story()
+    story.come(A, replace(B, expires_at=expires_at), A)  # At 100, 200, 300.
+    assert (story.keeps is not None) is contest
+
+
+def test_seats_are_apart_from_one_another() -> None:
+    """Of two seats each has its phones, its agent and its contest."""
+    for contested, calm in ((SEAT, OTHER_SEAT), (OTHER_SEAT, SEAT)):
+        contests = Contests(SPAN)
+        contests.sits([])
+        here, there = replace(A, extension=contested), replace(B, extension=contested)
+        still = replace(C, extension=calm)
+        contests.phones({contested: here, calm: still}, 1.0)
+        contests.sits([SEAT, OTHER_SEAT])
+        for now, one in ((2.0, there), (3.0, here)):
+            contests.phones({contested: one, calm: still}, now)
+        assert set(contests.contested) == {contested}
+        assert contests.kept == {contested}
+        contests.sits([contested])  # Who leaves one seat ends nothing at the other.
+        assert contests.kept == {contested}
+        contests.phones({contested: there, calm: still}, 4.0)
+        assert not contests.kept
+        assert contests.usurped == {contested}
+        contests.held({contested})
+        contests.phones({contested: here, calm: still}, 5.0)
+        assert not contests.contested, "at a held seat one has left before the other came"
+
+
+def test_what_was_expected_of_a_log_in_is_over_with_it() -> None:
+    story = Story()
+    story.sits()
+    story.contests.expects_browser(SEAT)
+    story.sits(there=False)
+    story.sits()  # The next one's log-in, also without a phone.
+    story.come(A)
+    story.sits(there=False)
+    story.come(BROWSER, A)
+    story.sits()
+    story.come(BROWSER, A)
+    assert story.keeps == A.address, "whose log-in it was that a browser was expected of"
+
+
+def test_a_log_in_is_looked_at_once() -> None:
+    """Its phone is the one of its beginning, however often it is said that he sits there."""
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.come(B)
+    story.sits()
+    story.come(A)
+    assert story.keeps == A.address
+    story.come(B)
+    story.sits()
+    assert story.keeps == A.address
+
+
+def test_a_browser_that_is_expected_is_no_phone_on_the_desk() -> None:
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.contests.expects_browser(SEAT)
+    story.come(B, A)
+    assert story.keeps == A.address
+    story.come(BROWSER)
+    assert story.keeps is None, "a third one: nothing alternates yet"
+    story.come(A)
+    assert (story.keeps, story.contests.contested[SEAT].other[1]) == (BROWSER.address, A.address)
+
+
+def test_a_browser_is_expected_once() -> None:
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.contests.expects_browser(SEAT)
+    second = phone("127.0.0.1:41002", Transport.WEBSOCKET)
+    story.come(BROWSER, A, second, A)
+    assert story.contests.contested[SEAT].keeps[1] != second.address
+
+
+@pytest.mark.parametrize("gone", [None, GONE])
+def test_the_agents_phone_that_moves_stays_his(gone: Registration | None) -> None:
+    """It left, and comes from another place: that one keeps the seat then."""
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.come(gone, B, C, B)
+    assert story.keeps == B.address
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.come(gone, B, C)
+    story.come(B)
+    assert story.contests.kept == {SEAT}
+
+
+def test_a_phone_that_comes_back_to_where_it_was_has_not_moved() -> None:
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.come(B, A)
+    story.come(None, A)
+    assert story.keeps == A.address
+    story.come(None, None, A)
+    assert story.keeps == A.address
+
+
+def test_another_ones_move_leaves_the_log_in_as_it_is() -> None:
+    story = Story()
+    story.come(A)
+    story.sits()
+    story.come(B, None, C)  # The other phone has moved; the agent's own comes back.
+    assert story.keeps is None
+    story.come(A, C)
+    assert story.keeps == A.address
+    assert story.contests.usurped == {SEAT}
+
+
+def test_one_address_over_two_transports_is_two_phones() -> None:
+    story = Story()
+    story.come(A, replace(A, transport=Transport.TCP), A)
+    assert story.contests.contested[SEAT].other == (Transport.TCP, A.address)

@@ -10,13 +10,15 @@ from callcenter.telephony.domain.idle_connections import (
 
 PORT = 5061
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue\n"
-# 127.0.0.1:5061 with 192.0.2.7:40000; a listener; one that closes; another port; nonsense.
+# 127.0.0.1:5061 with 192.0.2.7:40000; a listener; one that closes; another port; nonsense;
+# and behind all that 192.0.2.10:40003.
 TABLE = (
     HEAD + "   0: 0100007F:13C5 070200C0:9C40 01 00000000:00000000\n"
     "   1: 00000000:13C5 00000000:0000 0A 00000000:00000000\n"
     "   2: 0100007F:13C5 080200C0:9C41 06 00000000:00000000\n"
     "   3: 0100007F:1F90 090200C0:9C42 01 00000000:00000000\n"
     "   4: xyz\n   5: 0100007F:13C5 zz:zz 01\n"
+    "   6: 0100007F:13C5 0A0200C0:9C43 01 00000000:00000000\n"
 )
 # ::1, 2001:db8::7 and an IPv4 address in IPv6's clothes.
 TABLE6 = (
@@ -27,7 +29,9 @@ TABLE6 = (
 
 
 def test_the_kernels_table_is_read_and_only_what_is_established_there() -> None:
-    assert established(TABLE, PORT) == {("192.0.2.7", 40000)}
+    assert established(TABLE, PORT) == {("192.0.2.7", 40000), ("192.0.2.10", 40003)}
+    assert established(TABLE, 8080) == {("192.0.2.9", 40002)}
+    assert established(HEAD, PORT) == frozenset()
     assert established(TABLE6, PORT) == {("2001:db8::7", 40000), ("192.0.2.7", 40001)}
     assert established("", PORT) == frozenset()
 
@@ -48,3 +52,14 @@ def test_only_what_stays_open_without_a_phone_counts() -> None:
     # A phone that has unregistered and keeps its connection is nobody any more.
     seen.seen([phone, first], [], 201.0)
     assert seen.idle == {"192.0.2.7": 1}
+
+
+def test_a_handshake_has_its_time_to_the_last_moment() -> None:
+    seen = IdleConnections()
+    assert seen.idle == {}
+    seen.seen([("192.0.2.8", 1)], [], 1000.0)
+    seen.seen([("192.0.2.8", 1)], [], 1000.0 + GRACE_SECONDS)
+    assert seen.idle == {}
+    seen.seen([("192.0.2.8", 1)], [], 1000.5 + GRACE_SECONDS)
+    assert seen.idle == {"192.0.2.8": 1}
+    assert seen.now == 1000.5 + GRACE_SECONDS
