@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from callcenter.telephony.domain.callbook import CallBook
 from callcenter.telephony.domain.ledger import (
     CITIZEN,
     PRIORITY_FRONT,
@@ -19,6 +20,7 @@ from callcenter.telephony.domain.ledger import (
     RingEnd,
     RingRow,
     TalkRow,
+    TalkTakenBack,
     TransferEnd,
     TransferRow,
     Via,
@@ -230,6 +232,18 @@ def test_what_was_no_talk_is_a_refusal_from_then_on() -> None:
     call = call_of(journal)
     assert (call.seat, call.first_seat, call.answered_at) == ("", "", None)
     assert call.outcome is Outcome.IN_PROGRESS
+
+
+def test_whoever_was_told_of_it_is_told_that_it_was_none() -> None:
+    journal = begun()
+    talks(journal, FIRST)
+    no_talk(journal, FIRST)
+    book = CallBook("pbx1")
+    for number, row in enumerate(journal.rows):
+        book.apply(row, number)
+    said = next(row.at for row in journal.rows if row.event == "NO_TALK")
+    call = f"pbx1:{uniqueid(journal, CITIZEN_LEG)}"
+    assert book.take().talks_taken_back == (TalkTakenBack(f"{call}/t1", call, "8001", said),)
 
 
 @pytest.mark.parametrize("answered", [True, False], ids=["answered", "nothing said of it"])
