@@ -487,3 +487,30 @@ def test_a_mark_changes_the_newest_recording_and_only_as_it_says(
         journal.rows[-1] = replace(journal.rows[-1], at=said)
     found = ledger(journal)["recordings"].values()
     assert [one.gaps for one in found] == ["", gaps]  # type: ignore[attr-defined]
+
+
+# -- whose word it is -----------------------------------------------------------------------------
+
+
+def test_only_a_calls_own_leg_says_whose_call_it_is() -> None:
+    journal = begun()
+    journal.rings(FIRST, CITIZEN_LEG)
+    journal.say("INBOUND", FIRST, CITIZEN_LEG, did="110")
+    journal.say("OUTBOUND", FIRST, CITIZEN_LEG, number="120", case="1")
+    call = call_of(journal)
+    assert (call.direction, call.called_number, call.case_number) == ("inbound", "12345", "")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_whose_citizen_is_taken_over_loses_him_to_the_supervisor(known: bool) -> None:
+    journal = begun()
+    talks(journal, FIRST)
+    journal.say("CHAN_START", SECOND, exten="s")
+    channel = uniqueid(journal, CITIZEN_LEG) if known else "99.9"
+    journal.say("TAKE_OVER", SECOND, channel=channel)
+    journal.apart(f"b-{FIRST}", FIRST, CITIZEN_LEG, linked=CITIZEN_LEG)
+    journal.gone(FIRST, CITIZEN_LEG)
+    journal.together("b9", SECOND, CITIZEN_LEG, linked=CITIZEN_LEG)
+    first, second = talks_of(journal)
+    assert (first.seat, second.seat, second.via) == ("8001", "8002", Via.TAKEN_OVER)
+    assert (first.ended_by is EndedBy.SUPERVISOR) is known
