@@ -150,8 +150,10 @@ class Contests:
         place = _place(present)
         if before is not None and _place(before) == place:
             return
-        if seat.expects or (seat.expects_browser and present.transport.browser):
-            seat.login, seat.expects, seat.expects_browser = place, False, False
+        browser = seat.expects_browser and present.transport.browser
+        if seat.expects or browser:
+            seat.login, seat.expects = place, False
+            seat.expects_browser = seat.expects_browser and not browser
             if seat.contest is not None:
                 self._keeps(seat, place)
         # Of a seat that is held, another one can only be there after the first has left.

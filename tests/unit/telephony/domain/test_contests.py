@@ -323,6 +323,16 @@ def test_a_log_in_is_looked_at_once() -> None:
     assert story.keeps == A.address
 
 
+def test_the_browser_wins_too_where_the_phone_on_the_desk_came_first() -> None:
+    """Nobody's phone is there at log-in; the browser is fetched, and the desk's comes before it."""
+    story = Story()
+    story.sits()
+    story.contests.expects_browser(SEAT)
+    story.come(A, BROWSER, A)
+    assert story.keeps == BROWSER.address
+    assert story.contests.usurped == {SEAT}
+
+
 def test_a_browser_that_is_expected_is_no_phone_on_the_desk() -> None:
     story = Story()
     story.come(A)
