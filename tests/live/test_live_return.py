@@ -24,8 +24,8 @@ pytestmark = [
 SETTINGS = {"seats": 2, "rating": False, "members_return_seconds": 30}
 SERVICE = ("agi", "callcenter")
 EAGER = Timers(t1=0.02, t2=0.05, rounds=3000)
-"""Asks again twenty times a second: the first moment of a PBX is the one that it answers in. It does so
-for a minute: an INVITE that was given up may lie there, and be taken, once the PBX reads."""
+"""Asks again twenty times a second: the first moment of a PBX is the one that it answers in. For a
+minute: an INVITE that was given up may lie there, and be taken, once the PBX reads."""
 
 
 def _is_answer_to_a_question(data: bytes) -> bool:
