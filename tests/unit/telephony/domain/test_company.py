@@ -92,3 +92,9 @@ def test_everybody_who_hears_each_other_is_told_together(
         if len(heard) > 1 and SEAT not in heard:
             expected.add(tuple(heard))
     assert {tuple(group) for group in left_alone(*places.items(), *locals_)} == expected
+
+
+def test_who_is_joined_over_a_bridge_is_told_once_with_all_of_it() -> None:
+    far = "PJSIP/trunk-00000005"
+    places = [(A, "x"), (B, "x"), ("Local/s@x-1;1", "x"), ("Local/s@x-1;2", "y")]
+    assert left_alone(*places, (far, "y"), (C, "y")) == [sorted([A, B, C, far])]

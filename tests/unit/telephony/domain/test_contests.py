@@ -398,3 +398,26 @@ def test_one_address_over_two_transports_is_two_phones() -> None:
     story = Story()
     story.come(A, replace(A, transport=Transport.TCP), A)
     assert story.contests.contested[SEAT].other == (Transport.TCP, A.address)
+
+
+def test_who_logs_in_while_neither_is_there_leaves_the_contest_as_it_is() -> None:
+    story = Story()
+    story.come(A, B, A, None)
+    story.sits()
+    assert story.keeps == A.address
+
+
+def test_a_browser_may_be_expected_where_no_phone_was_ever_seen() -> None:
+    story = Story()
+    story.contests.expects_browser(SEAT)
+    story.sits()
+    story.come(BROWSER, A, BROWSER)
+    assert story.keeps == BROWSER.address
+
+
+def test_who_looks_twice_in_one_moment_forgets_nothing_by_it() -> None:
+    story = Story(step=SPAN)
+    story.come(A, B)
+    for one in (B, A):
+        story.contests.phones({SEAT: one}, 3 * SPAN)
+    assert story.keeps == A.address

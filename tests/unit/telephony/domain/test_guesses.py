@@ -127,3 +127,14 @@ def test_who_is_let_in_again_has_all_his_tries() -> None:
     for _ in range(3):
         assert fail(guesses, "a", 11.0) == Verdict()
     assert fail(guesses, "a", 11.0) == Verdict(frozenset({"a"}))
+
+
+def test_who_was_forgotten_meanwhile_is_let_in_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("callcenter.telephony.domain.guesses.ADDRESSES_KEPT", 1)
+    guesses = Guesses(RULES)
+    for _ in range(4):
+        fail(guesses, "192.0.2.1", 0.0)
+    fail(guesses, "192.0.2.2", 1.0)
+    assert guesses.passed(900.0) == Verdict(let_in=frozenset({"192.0.2.1"}))

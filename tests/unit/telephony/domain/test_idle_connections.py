@@ -63,3 +63,7 @@ def test_a_handshake_has_its_time_to_the_last_moment() -> None:
     seen.seen([("192.0.2.8", 1)], [], 1000.5 + GRACE_SECONDS)
     assert seen.idle == {"192.0.2.8": 1}
     assert seen.now == 1000.5 + GRACE_SECONDS
+
+
+def test_nothing_was_seen_before_the_first_look() -> None:
+    assert IdleConnections().now == 0.0

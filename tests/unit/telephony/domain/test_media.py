@@ -112,3 +112,12 @@ def test_waits_double_up_to_the_longest(attempts: int, first: float, longest: fl
 def test_the_waits_between_tries() -> None:
     waits = [retry_delay_seconds(attempts, 10, 100) for attempts in (1, 2, 3, 4, 5, 1000)]
     assert waits == [10, 20, 40, 80, 100, 100]
+
+
+@pytest.mark.parametrize(
+    ("actual", "status"),
+    [(0, MediaStatus.MISSING), (4999, MediaStatus.SHORT), (5000, MediaStatus.READY)],
+)
+def test_a_voice_message_that_may_have_been_cut(actual: int, status: MediaStatus) -> None:
+    found = judge_voice_message(actual_ms=actual, minimum_ms=3000, at_least_ms=5000)
+    assert found is status

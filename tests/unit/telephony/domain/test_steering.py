@@ -361,3 +361,49 @@ def test_a_caller_whose_leg_is_not_known_may_be_rung_for_all_the_same() -> None:
     assert rung_for(floor(CITIZEN, rings), caller)
     assert not rung_for(floor(CITIZEN), caller)
     assert not rung_for(floor(replace(rings, linkedid=Linkedid("18.0"))), caller)
+
+
+def test_of_a_seats_call_the_citizen_is_meant_and_no_colleague() -> None:
+    own = replace(SEAT, linkedid=Linkedid("17.1"))
+    colleague = leg("16.9", "PJSIP/8003-00000009", HERE)
+    found = talk_of_call(floor(own, colleague, CITIZEN), own.uniqueid, FIRST_SEAT)
+    assert isinstance(found, Talk)
+    assert (found.citizen, found.parties) == (CITIZEN, 3)
+    assert code(talk_of_call(floor(own, colleague), own.uniqueid, FIRST_SEAT)) == "not_talking"
+
+
+def test_of_two_talks_of_a_phone_the_newer_one_is_meant_and_who_dialled_is_its_first_leg() -> None:
+    for legs in ((CITIZEN, SEAT, *BY_HAND), (*BY_HAND, CITIZEN, SEAT)):
+        found = talk_of_seat(floor(*legs), "8001", FIRST_SEAT)
+        assert isinstance(found, Talk)
+        assert (found.seat, found.citizen, found.anchor) == (*BY_HAND, "18.1")
+        assert found.outbound
+
+
+def test_a_refusal_about_a_seat_names_it() -> None:
+    silent = talk_of_seat(floor(), "8001", FIRST_SEAT)
+    held_already = may_hold(floor(CITIZEN, SEAT, MUSIC), "8001", FIRST_SEAT)
+    for found in (silent, held_already):
+        assert isinstance(found, Refusal)
+        assert found.facts == {"seat": "8001"}
+
+
+def test_music_of_nobodys_hold_holds_nobody() -> None:
+    assert held(floor(replace(MUSIC, uniqueid=Uniqueid("17.9"))), "8001") is None
+    assert held(floor(replace(MUSIC, uniqueid=Uniqueid("mark-8001--21.7"))), "8001") is None
+
+
+def test_who_holds_and_talks_with_nobody_has_nobody_to_come_back_to() -> None:
+    assert code(may_unhold(floor(MUSIC), "8001", FIRST_SEAT)) == "not_talking"
+
+
+def test_a_consult_is_found_beside_another_call_of_the_phone() -> None:
+    other, consulting = leg("16.1", "PJSIP/8001-00000009", "b9"), replace(SEAT, bridge=THERE)
+    assert may_join(floor(other, CITIZEN, consulting, CONSULT), "8001") == consulting
+
+
+def test_a_caller_is_rung_for_in_the_group_that_he_is_in_now() -> None:
+    joined = replace(CITIZEN, linkedid=Linkedid("16.0"))
+    rings = leg("17.1", "PJSIP/8001-1", state=ChannelState.RINGING, linkedid="16.0")
+    assert rung_for(floor(joined, rings), waits("17.0", 1))
+    assert not rung_for(floor(joined, replace(rings, linkedid=Linkedid("17.0"))), waits("17.0", 1))

@@ -77,3 +77,8 @@ def test_never_more_is_asked_for_than_was_sent_while_together(
 def test_as_many_packets_as_just_fit_are_long_ones() -> None:
     start = count(0, 0, 0, 0)
     assert sent_at_least([start, count(1000, 1000, 70, 71)], 0) == Sent(750, 460)
+
+
+def test_a_packet_more_than_fits_is_a_short_one() -> None:
+    start = count(0, 0, 0, 0)
+    assert sent_at_least([start, count(1016, 1016, 70, 71)], 0) == Sent(766, 460)

@@ -193,12 +193,32 @@ def reached_nobody(event: str, status: str, *, ends: bool = True) -> Journal:
     return journal
 
 
+def dialled_by_hand() -> Journal:
+    """A seat dials, and says to whom and about which case."""
+    journal = Journal()
+    journal.say("CHAN_START", FIRST, exten="021")
+    journal.say("OUTBOUND", FIRST, number="02161234567", case="1")
+    steered(journal, "about_case", FIRST, case="2")
+    return journal
+
+
+def counted_while_they_talk() -> Journal:
+    journal = begun()
+    journal.say("RECORDING", CITIZEN_LEG, path="a.raw")
+    talks(journal, FIRST)
+    for read in ("100", "200"):
+        journal.say("VOICE", CITIZEN_LEG, read=read, written=read, codec="(alaw)", why="anew")
+    return journal
+
+
 STORIES: Mapping[str, Callable[[], Journal]] = {
     "without sound": lambda: without_sound(then="taken"),
     "two citizens": joined,
     "sent without sound": sent_without_sound,
     "two citizens, sent": parted_and_back,
     "steered": steered_in_every_way,
+    "dialled by hand": dialled_by_hand,
+    "counted": counted_while_they_talk,
     "failed": lambda: reached_nobody("TRANSFER_FAILED", "BUSY"),
     "returned": lambda: reached_nobody("TRANSFER_RETURN", "BUSY"),
 }
@@ -337,6 +357,22 @@ def test_who_was_left_with_another_citizen_has_the_seat_that_he_talked_with() ->
     assert (call.seat, call.first_seat) == ("8001", "8001")
 
 
+def test_what_is_said_of_it_twice_is_taken_back_once() -> None:
+    """The citizen's word is of the leg that has said it itself, not of an earlier one."""
+    journal = sent_without_sound()
+    journal.say("NO_TALK", CITIZEN_LEG, said_by="citizen")
+    assert [one.seat for one in talks_of(journal)] == ["8001"]
+    assert [one.how for one in rings_of(journal)] == [RingEnd.ANSWERED, RingEnd.REFUSED]
+
+
+def test_a_leg_that_was_given_up_before_it_answered_has_refused_nothing() -> None:
+    journal = begun()
+    journal.rings(FIRST, CITIZEN_LEG)
+    journal.say("HANGUP", FIRST, CITIZEN_LEG, hangupcause=16, hangupsource="")
+    journal.say("NO_TALK", FIRST, CITIZEN_LEG)
+    assert [one.how for one in rings_of(journal)] == [RingEnd.NO_ANSWER]
+
+
 # -- two citizens ---------------------------------------------------------------------------------
 
 
@@ -367,6 +403,15 @@ def test_citizens_that_came_together_by_no_transfer_part_without_one() -> None:
     journal.say("CITIZENS_PARTED", CITIZEN_LEG)
     assert not transfers_of(journal)
     assert sum(one.seat.startswith(CITIZEN) for one in talks_of(journal)) == 2
+
+
+def test_who_parts_after_his_only_talk_goes_to_the_head_of_the_queue() -> None:
+    journal = begun()
+    talks(journal, FIRST)
+    journal.apart(f"b-{FIRST}", FIRST, CITIZEN_LEG, linked=CITIZEN_LEG)
+    journal.say("CITIZENS_PARTED", CITIZEN_LEG)
+    waits(journal)
+    assert [one.priority for one in visits_of(journal)] == [0, PRIORITY_RETURNED]
 
 
 # -- a transfer that reached nobody ---------------------------------------------------------------

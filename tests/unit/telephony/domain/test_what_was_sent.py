@@ -9,7 +9,12 @@ import pytest
 
 from callcenter.telephony.domain.ledger import RecordingRow
 from tests.unit.telephony.domain.test_parties import CITIZEN_LEG, FIRST, Journal, ledger
-from tests.unit.telephony.domain.test_what_came_of_it import AFTER_EVERY_ROW, begun, talks
+from tests.unit.telephony.domain.test_what_came_of_it import (
+    AFTER_EVERY_ROW,
+    begun,
+    steered,
+    talks,
+)
 
 
 def counted(journal: Journal, facts: Mapping[str, str] | None = None) -> None:
@@ -79,3 +84,20 @@ def test_a_count_is_of_the_newest_recording_that_goes_on_and_of_no_other() -> No
     before = recorded(journal)
     counted(journal)
     assert recorded(journal) == before
+
+
+def test_each_side_has_what_was_counted_of_it_and_a_pause_that_lasts_takes_from_both() -> None:
+    found = []
+    for paused in (False, True):
+        journal = with_recording()
+        if paused:
+            steered(journal, "recording_paused", CITIZEN_LEG)
+        counted(journal)
+        journal.apart(f"b-{FIRST}", FIRST, CITIZEN_LEG, linked=CITIZEN_LEG)
+        ((_, _, left, right),) = recorded(journal)
+        assert left is not None
+        assert right is not None
+        found.append((left, right))
+    (left, right), silent = found
+    assert left - right == 100 * 20
+    assert silent == (0, 0)
