@@ -369,6 +369,7 @@ class CallBook:
         self._bridges.enter(leg, bridge)
         if leg.visit is not None and leg.app == "Queue" and leg.call.anchor is not leg:
             leg.call.settle_visit(leg.visit, VisitEnd.CONNECTED, row.at)  # A consult of the queue.
+            self._note(leg.call)
         if left and left != bridge:
             self._company_changed(left, row.at)
         self._company_changed(bridge, row.at)
