@@ -39,6 +39,7 @@ from callcenter.casework.domain.steps import (
 from tests.unit.casework.domain.stories import (
     CITY,
     DISPATCHER,
+    LEADER,
     OPERATOR,
     REVIEWER,
     UNITS,
@@ -262,3 +263,11 @@ def test_a_try_is_kept_with_its_moment_and_counted_on_the_citys_clock() -> None:
         "2026-11-25T11:00:00+00:00", "2026-11-25T12:00:00+00:00", "2026-11-25T17:00:00+00:00",
     )  # fmt: skip
     assert story.do(Act.CLOSE, REVIEWER).state is CaseState.CLOSED
+
+
+def test_what_was_parked_and_comes_back_has_no_day_to_look_again() -> None:
+    story = Story().in_hand()
+    ahead = (story.context.now + timedelta(days=30)).isoformat()
+    story.do(Act.PARK, LEADER, reason="-", next_look=ahead)
+    story.do(Act.WITHDRAW, OPERATOR, text="-")
+    assert story.do(Act.REOPEN, DISPATCHER, reason="-").next_look == ""

@@ -235,3 +235,9 @@ def test_a_figure_is_reckoned_by_the_version_of_its_time() -> None:
     assert definition_at(both, datetime(2019, 1, 1, tzinfo=UTC)) is None
     assert set(FIRST.answers) | {"no_answer"} == FIELDS[Field.SATISFIED].codes
     assert sum(FIRST.composite.values()) == 1
+
+
+def test_what_a_sample_says_has_its_interval() -> None:
+    found = figures(judged(1, GOOD), judged(2, BAD), judged(3, NOBODY)).final
+    for kind in (RateKind.RESOLUTION, RateKind.SATISFACTION):
+        assert found[kind].interval == wilson(0.5, 2, FIRST.z)
