@@ -9,6 +9,7 @@ the tests are collected once, and each change is tried in a fork that has them.
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import sys
@@ -103,7 +104,8 @@ trampoline.record_trampoline_hit = note
 
 def start(runner: Any) -> None:
     """Before the first fork. Who lives for a moment has nothing to collect, least of all among what
-    he got from his parent."""
+    he got from his parent; and what a function remembers of the tests that it passed unchanged
+    would be its answer when it is changed."""
     collected = Collected()
 
     def run_tests(*, mutant_name: str | None, tests: Iterable[str]) -> NoReturn:
@@ -112,6 +114,9 @@ def start(runner: Any) -> None:
         os._exit(0)
 
     runner.test_runner.run_tests = run_tests
+    for one in gc.get_objects():
+        if isinstance(one, functools._lru_cache_wrapper):
+            one.cache_clear()
     gc.collect()
     gc.freeze()
 

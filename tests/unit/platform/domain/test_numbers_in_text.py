@@ -234,3 +234,24 @@ def test_what_comes_back_masked_is_whole_again(text: str, before: str, behind: s
 )
 def test_what_somebody_wrote_himself_stays(before: str, written: str, kept: str) -> None:
     assert restore_numbers(before, written) == kept
+
+
+@pytest.mark.parametrize(
+    "mark", [*UNSEEN, *MARKS, "\u2800", "\ue000", "\u0378", "\n", "\r", "\u2028"]
+)
+def test_no_mark_and_nothing_unseen_hides_a_number_from_us(mark: str) -> None:
+    for text in (f"138{mark}0013{mark}8000", f"021{mark}6123{mark}4567"):
+        assert "0013800" not in digits_of(mask_numbers(text))
+        assert [one.digits for one in find_numbers(text)] == [digits_of(text)]
+
+
+def test_a_long_text_is_read_like_a_short_one() -> None:
+    long = "请" * 200
+    for mask in (mask_numbers, mask_digits):
+        assert mask(f"{long}{MOBILE}") == f"{long}138****8000"
+    assert has_number(f"{long}{MOBILE}")
+
+
+def test_a_decimal_whose_digits_are_a_number_is_one() -> None:
+    assert [one.digits for one in find_numbers("1.3800138000")] == [MOBILE]
+    assert [one.digits for one in find_numbers("1.2345678")] == []
