@@ -156,6 +156,7 @@ def test_who_logs_in_during_a_contest_decides_it() -> None:
     story.sits()
     assert story.keeps == B.address
     assert story.contests.kept == {SEAT}
+    assert story.contests.contested[SEAT].other[1] == A.address
 
 
 def test_who_sat_there_before_we_began_has_the_phone_that_was_first() -> None:
@@ -421,3 +422,15 @@ def test_who_looks_twice_in_one_moment_forgets_nothing_by_it() -> None:
     for one in (B, A):
         story.contests.phones({SEAT: one}, 3 * SPAN)
     assert story.keeps == A.address
+
+
+def test_who_comes_to_a_seat_is_seen_beside_those_who_sit_already() -> None:
+    story = Story()
+    story.sits()
+    other = replace(B, extension=OTHER_SEAT)
+    story.contests.phones({OTHER_SEAT: other}, 1.0)
+    story.contests.sits([SEAT, OTHER_SEAT])
+    story.contests.phones({OTHER_SEAT: replace(A, extension=OTHER_SEAT)}, 2.0)
+    story.contests.phones({OTHER_SEAT: other}, 3.0)
+    assert story.contests.kept == {OTHER_SEAT}
+    assert story.contests.contested[OTHER_SEAT].keeps[1] == B.address
